@@ -1,0 +1,1 @@
+"""The harness: subjects, scenarios, plan, pytest plugin and command line."""

@@ -1,0 +1,1 @@
+"""The figures the project holds itself to, as benchmarks."""

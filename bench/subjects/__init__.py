@@ -1,0 +1,1 @@
+"""What can run an image, one file each."""

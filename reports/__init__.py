@@ -1,0 +1,1 @@
+"""Table, charts and HTML of a run."""

@@ -1,0 +1,1 @@
+"""The schema, the store, statistics and comparison of runs."""

@@ -1,0 +1,1 @@
+"""The container: kernel facilities, launcher, images."""

@@ -1,0 +1,1 @@
+"""The virtual machine: libvirt connection, domain, disk images, kernel, guest side."""
