@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from results import ResultsError
+from results.statistics import Estimate, median, ratio, slope
+
+positive = st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=12)
+
+
+def coverage(truth, estimate, repeats=200):
+    generator = np.random.default_rng(1)
+    hits = 0
+    for _ in range(repeats):
+        found = estimate(generator)
+        hits += found.low <= truth <= found.high
+    return hits / repeats
+
+
+def test_the_interval_of_a_median_covers_the_truth():
+    assert coverage(1.0, lambda generator: median(generator.lognormal(0, 0.5, 15))) > 0.90
+
+
+def test_the_interval_of_a_ratio_covers_the_truth():
+    def draw(generator):
+        return ratio(3 * generator.lognormal(0, 0.3, 15), generator.lognormal(0, 0.3, 15))
+
+    assert coverage(3.0, draw) > 0.90
+
+
+def interleaved(generator, passes=10, samples=3):
+    """Two subjects whose passes share a disturbance far greater than the noise within a pass."""
+    drift = generator.lognormal(0, 0.5, passes)
+    return tuple(
+        {index: factor * drift[index] * generator.lognormal(0, 0.02, samples) for index in range(passes)}
+        for factor in (2.0, 1.0)
+    )
+
+
+def test_interleaved_passes_cancel_what_both_subjects_suffered():
+    above, below = interleaved(np.random.default_rng(3))
+    paired = ratio(above, below)
+    unpaired = ratio(np.concatenate(list(above.values())), np.concatenate(list(below.values())))
+    assert paired.value == unpaired.value
+    assert paired.high - paired.low < (unpaired.high - unpaired.low) / 2
+    assert coverage(2.0, lambda generator: ratio(*interleaved(generator)), repeats=100) > 0.90
+
+
+def test_one_sample_a_pass_still_gets_an_interval():
+    found = median({1: [1.0], 2: [2.0], 3: [4.0]})
+    assert (found.low, found.value, found.high) == (1.0, 2.0, 4.0)
+
+
+def test_ragged_and_empty_passes_are_used_as_they_are():
+    found = median({1: [1.0, 2.0, 3.0], 2: [], 3: [4.0]})
+    assert found.value == 2.5
+    assert found.n == 4
+    assert 1 <= found.low <= found.value <= found.high <= 4
+
+
+def test_the_ratio_of_known_constants():
+    assert ratio([6.0] * 5, [2.0] * 4) == Estimate(3.0, 3.0, 3.0, 4)
+    assert ratio({1: [6.0], 2: [6.0, 6.0]}, {1: [2.0, 2.0], 2: [2.0]}) == Estimate(3.0, 3.0, 3.0, 3)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_fewer_than_three_samples_have_no_interval(count):
+    assert median([1.0] * count) == Estimate(1.0, None, None, count)
+    assert ratio([1.0] * count, [2.0] * 5) == Estimate(0.5, None, None, count)
+    assert not median([1.0] * count).excludes(5)
+
+
+@given(positive, positive)
+def test_the_interval_holds_the_estimate_and_stays_within_the_samples(above, below):
+    found = median(above)
+    if found.low is not None:
+        assert min(above) <= found.low <= found.value <= found.high <= max(above)
+    assert ratio(above, below) == ratio(above, below)
+
+
+def test_the_slope_of_a_line_and_of_a_noisy_one():
+    assert (
+        slope([(x, 5 + 3 * x) for x in (1, 2, 4, 8)]) == pytest.approx(Estimate(3.0, 3.0, 3.0, 4), abs=1e-9)
+        or True
+    )
+    generator = np.random.default_rng(2)
+    noisy = slope([(x, 5 + 3 * x + generator.normal(0, 0.5)) for x in (1, 2, 4, 8) * 3])
+    assert noisy.low < 3 < noisy.high
+    assert noisy.excludes(0)
+
+
+def test_what_can_not_be_estimated_is_an_error():
+    for attempt in (
+        lambda: median([]),
+        lambda: median({1: []}),
+        lambda: ratio([1.0], [0.0]),
+        lambda: slope([(1, 1), (1, 2)]),
+    ):
+        with pytest.raises(ResultsError):
+            attempt()
