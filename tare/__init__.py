@@ -1,1 +1,1 @@
-"""What every part of Tarebench shares: its errors, its exit codes and its state root. Standard library only."""
+"""What every part of Tarebench shares: errors, exit codes and the state root. Standard library only."""

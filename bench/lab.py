@@ -1,0 +1,66 @@
+"""What the subjects of one run share: the engine, the hypervisor, the bridge and the state root."""
+
+from contextlib import AbstractContextManager, ExitStack
+from functools import cached_property
+from ipaddress import IPv4Network
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Self, TypeVar
+
+from runtime.bridge import Bridge
+
+from runtime import Engine
+from tare.state import State
+from vm_baseline import Hypervisor
+
+SUBNET = IPv4Network("172.30.99.0/24")
+
+
+_T = TypeVar("_T")
+
+
+class Lab:
+    """Opens each shared part when it is first asked for and releases all of them together.
+
+    Args:
+        state: where everything lives.
+        uri: a libvirt connection URI, or None for the embedded driver.
+    """
+
+    def __init__(self, state: State, uri: str | None = None) -> None:
+        self.state = state
+        self.uri = uri
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def directory(self) -> Path:
+        """A scratch directory that goes with the lab."""
+        base = self.state.directory("lab", volatile=True)
+        return Path(self._stack.enter_context(TemporaryDirectory(dir=base, prefix="tare-")))
+
+    def hold(self, resource: AbstractContextManager[_T]) -> _T:
+        """Enter a context that ends with the lab, for what only one subject needs."""
+        return self._stack.enter_context(resource)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The container engine with its launcher running."""
+        return self._stack.enter_context(Engine(self.state))
+
+    @cached_property
+    def bridge(self) -> Bridge:
+        """One bridge for containers and machines alike."""
+        return self._stack.enter_context(Bridge(self.state, SUBNET))
+
+    @cached_property
+    def hypervisor(self) -> Hypervisor:
+        """The open libvirt connection."""
+        return self._stack.enter_context(Hypervisor(self.state, self.uri))
