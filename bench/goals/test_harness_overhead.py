@@ -1,0 +1,67 @@
+"""Goal: the harness adds at most 1 ms to what it times, judged by hyperfine on the same command."""
+
+import json
+import random
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from bench.subject import Image, RunSpec
+from bench.subjects.host import Host
+from results.statistics import median, ratio
+from runtime.images import Images
+from tare.state import State
+
+_BLOCKS = 10
+_RUNS = 40
+_GOAL = 1e-3
+
+
+def test_harness_overhead(benchmark: Any, tmp_path: Path) -> None:
+    """Blocks of hyperfine and of our startup timing in random order, on `chroot ROOTFS echo ready`."""
+    rootfs = Images(State.at(tmp_path)).bootstrap_busybox("busybox")
+    host = Host()
+    spec = RunSpec(host.prepare(Image("busybox", rootfs)), ("echo", "ready"))
+    ours: dict[int, list[float]] = {}
+    external: dict[int, list[float]] = {}
+
+    def blocks() -> None:
+        for block in range(_BLOCKS):
+            timers = [lambda block=block: ours.update({block: _harness(host, spec)})]
+            timers.append(lambda block=block: external.update({block: _hyperfine(rootfs, tmp_path)}))
+            for timer in random.sample(timers, len(timers)):
+                timer()
+
+    benchmark.pedantic(blocks)
+    reference = median(external)
+    estimate = ratio(ours, external)
+    assert estimate.low is not None
+    assert estimate.high is not None
+    added = [(value - 1) * reference.value for value in (estimate.value, estimate.low, estimate.high)]
+    benchmark.extra_info.update(harness=ours, hyperfine=external, added=added)
+    print(
+        f"\nharness overhead: {added[0] * 1e3:+.2f} ms [{added[1] * 1e3:+.2f}, {added[2] * 1e3:+.2f}]"
+        f" on a command of {reference.value * 1e3:.2f} ms by hyperfine,"
+        f" {median(ours).value * 1e3:.2f} ms by the harness;"
+        f" goal at most {_GOAL * 1e3:g} ms: {'met' if added[0] <= _GOAL else 'missed'}"
+    )
+
+
+def _harness(host: Host, spec: RunSpec) -> list[float]:
+    seconds = []
+    for _ in range(_RUNS):
+        instance = host.start(spec)
+        instance.wait_ready(10)
+        instance.wait(10)
+        instance.remove()
+        seconds.append(instance.timeline.seconds()["exit"])
+    return seconds
+
+
+def _hyperfine(rootfs: Path, scratch: Path) -> list[float]:
+    out = scratch / "hyperfine.json"
+    command = ("hyperfine", "-N", "--runs", str(_RUNS), "--warmup", "3", "--export-json", str(out))
+    argv = (*command, f"chroot {rootfs} echo ready")
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    times: list[float] = json.loads(out.read_text())["results"][0]["times"]
+    return times

@@ -1,0 +1,39 @@
+"""Dependencies point one way, and no file grows beyond one thing."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MAY_IMPORT = {
+    "tare": set(),
+    "results": {"tare"},
+    "runtime": {"tare"},
+    "vm_baseline": {"tare"},
+    "reports": {"tare", "results"},
+    "bench": {"tare", "results", "runtime", "vm_baseline", "reports"},
+}
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.partition(".")[0]
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_dependencies_point_one_way(package: str) -> None:
+    for path in (ROOT / package).rglob("*.py"):
+        foreign = {name for name in imported(path) if name in MAY_IMPORT and name != package}
+        assert foreign <= MAY_IMPORT[package], f"{path.relative_to(ROOT)} imports {foreign - MAY_IMPORT[package]}"
+
+
+@pytest.mark.parametrize("package", [*MAY_IMPORT, "tests"])
+def test_files_stay_small(package: str) -> None:
+    for path in (ROOT / package).rglob("*.py"):
+        lines = len(path.read_text().splitlines())
+        assert lines <= 420, f"{path.relative_to(ROOT)} has {lines} lines"
