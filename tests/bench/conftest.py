@@ -1,0 +1,56 @@
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from leftovers import leftovers
+
+from tare.state import State
+
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Iterator[Path]:
+    """A state root for the session: images, kernels and probes are made once; nothing may be left running."""
+    with tempfile.TemporaryDirectory(prefix="tare-test-") as name:
+        yield Path(name)
+        assert leftovers(State.at(Path(name))) == []
+
+
+@pytest.fixture(scope="session")
+def environment(root: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "TAREBENCH_ROOT": str(root),
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "COLUMNS": "140",
+    }
+
+
+@pytest.fixture(scope="session")
+def call(environment: dict[str, str]) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Runs a command line and returns what it printed."""
+
+    def run(*argv: str, cwd: Path, timeout: float = 400, **more: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            argv,
+            cwd=cwd,
+            env={**environment, **more},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    return run
+
+
+@pytest.fixture
+def nothing_left(root: Path) -> Iterator[None]:
+    yield
+    assert leftovers(State.at(root)) == []

@@ -1,0 +1,46 @@
+"""Every command that a document shows is run as it stands, or is one of those that run this very test."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+WHOLE = {
+    "make bench": "tools/setup\n.venv/bin/tox -q -e bench\n",
+    "make test": "tools/setup --test\n.venv/bin/tox\n",
+}
+
+
+def commands() -> list[str]:
+    found: dict[str, None] = {}
+    for document in DOCUMENTS:
+        for block in re.findall(r"^```sh\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL):
+            found.update(dict.fromkeys(line for line in block.splitlines() if line))
+    return list(found)
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    return tmp_path_factory.mktemp("documents")
+
+
+@pytest.mark.parametrize("command", [each for each in commands() if each in WHOLE])
+def test_the_two_commands_do_what_they_say(call, command) -> None:
+    assert call("make", "-n", *command.split()[1:], cwd=ROOT).stdout == WHOLE[command]
+
+
+@pytest.mark.parametrize("command", [each for each in commands() if each.startswith("tox ")])
+def test_tox_commands_name_real_environments(call, command) -> None:
+    _, option, environment, *rest = shlex.split(command)
+    assert option == "-e"
+    assert f"[testenv:{environment}]" in (ROOT / "tox.ini").read_text()
+    assert rest[:1] == ["--"]
+
+
+@pytest.mark.parametrize("command", [each for each in commands() if not each.startswith(("make ", "tox "))])
+def test_commands_run_as_written(call, workspace, nothing_left, command) -> None:
+    done = call("sh", "-c", command, cwd=workspace)
+    assert done.returncode == 0, done.stderr
