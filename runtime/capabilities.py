@@ -1,0 +1,55 @@
+"""Capability names, numbers and the structures of capset(2); see capabilities(7)."""
+
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+
+from tare.errors import UsageError
+
+_NAMES = (
+    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE"
+    " NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN"
+    " SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE"
+    " MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
+).split()
+NUMBERS = {f"CAP_{name}": number for number, name in enumerate(_NAMES)}
+"""Every capability of linux/capability.h by name."""
+
+DEFAULT = frozenset(
+    f"CAP_{name}"
+    for name in (
+        "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW SETFCAP SETGID SETPCAP SETUID"
+        " SYS_CHROOT"
+    ).split()
+)
+"""What Docker leaves a container by default."""
+
+_VERSION_3 = 0x20080522
+
+
+def mask(names: Iterable[str]) -> int:
+    """The set as a bit mask.
+
+    Raises:
+        UsageError: an unknown name.
+    """
+    value = 0
+    for name in names:
+        if name not in NUMBERS:
+            raise UsageError(f"{name!r} is no capability", "see capabilities(7) for the names")
+        value |= 1 << NUMBERS[name]
+    return value
+
+
+def dropped(names: Iterable[str]) -> tuple[int, ...]:
+    """Numbers of all capabilities this kernel knows and the set lacks."""
+    kept = mask(names)
+    last = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
+    return tuple(number for number in range(last + 1) if not kept >> number & 1)
+
+
+def capset_arguments(names: Iterable[str]) -> tuple[bytes, bytes]:
+    """Header and data for capset(2): effective and permitted as given, inheritable empty."""
+    value = mask(names)
+    low, high = value & 0xFFFFFFFF, value >> 32
+    return struct.pack("=Ii", _VERSION_3, 0), struct.pack("=6I", low, low, 0, high, high, 0)

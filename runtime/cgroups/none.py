@@ -1,0 +1,55 @@
+"""No control groups at all, for ordinary users on hosts that delegate none: good for containers without limits."""
+
+from runtime.errors import CgroupError
+from runtime.spec import Limits
+
+
+class GroupNone:
+    """A container outside of any group of its own."""
+
+    paths: tuple[str, ...] = ()
+    join: tuple[str, ...] = ()
+    unified = ""
+
+    def memory_bytes(self) -> int:
+        """Never known."""
+        raise _unavailable()
+
+    def cpu_seconds(self) -> float:
+        """Never known."""
+        raise _unavailable()
+
+    def oom_kills(self) -> int:
+        """Nothing is killed by a limit that isn't there."""
+        return 0
+
+    def processes(self) -> list[int]:
+        """Never known."""
+        raise _unavailable()
+
+
+class DriverNone:
+    """Makes no groups."""
+
+    controllers: frozenset[str] = frozenset()
+
+    def parents(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def create(self, name: str, limits: Limits) -> GroupNone:
+        """Nothing, as long as nothing is to be limited.
+
+        Raises:
+            CgroupError: a limit is asked for.
+        """
+        if limits:
+            raise CgroupError(f"no write access to control groups, which the limits of {name} need", _HINT)
+        return GroupNone()
+
+
+_HINT = "run as root, or below a delegated group (systemd-run --user --scope -p Delegate=yes)"
+
+
+def _unavailable() -> CgroupError:
+    return CgroupError("no control group to read from", _HINT)

@@ -1,0 +1,61 @@
+"""What a container needs from control groups, whatever their version."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from runtime.spec import Limits
+
+CONTROLLERS = ("memory", "cpu", "pids")
+"""The controllers a limit needs, in the order memory, cpus, pids of Limits."""
+PERIOD = 100_000
+"""The CPU bandwidth period, in microseconds, as Docker has it."""
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """A mounted hierarchy and its controllers."""
+
+    mountpoint: str
+    controllers: frozenset[str]
+
+
+class Group(Protocol):
+    """The control groups of one container.
+
+    Attributes:
+        paths: directories, one a hierarchy.
+        join: files a thread writes 0 to, so as to move itself in.
+        unified: directory to be born in (CLONE_INTO_CGROUP), or an empty string.
+    """
+
+    paths: tuple[str, ...]
+    join: tuple[str, ...]
+    unified: str
+
+    def memory_bytes(self) -> int:
+        """Bytes charged now, page cache included."""
+
+    def cpu_seconds(self) -> float:
+        """Processor time used so far, in seconds."""
+
+    def oom_kills(self) -> int:
+        """How many processes the memory limit killed."""
+
+    def processes(self) -> list[int]:
+        """Process ids as this process sees them."""
+
+
+class Driver(Protocol):
+    """Makes groups below one parent of our own."""
+
+    controllers: frozenset[str]
+
+    def create(self, name: str, limits: Limits) -> Group:
+        """Make the groups `name` and set the limits.
+
+        Raises:
+            CgroupError: no write access, a controller that a limit needs is missing, or the kernel refuses a value.
+        """
+
+    def parents(self) -> tuple[str, ...]:
+        """The directories of our own under which all groups are made, whether they exist or not."""

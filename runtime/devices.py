@@ -1,0 +1,28 @@
+"""The device nodes and links every container finds in /dev (OCI runtime specification, config-linux, default devices).
+
+The launcher imports this module, so it imports nothing slow.
+"""
+
+NODES = (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0))
+"""Name below /dev, major and minor number."""
+
+LINKS = (
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+    ("ptmx", "pts/ptmx"),
+)
+"""Name below /dev and what it points to."""
+
+DIRECTORIES = ("pts", "shm", "mqueue")
+"""Mount points below /dev."""
+
+CGROUP_RULES = (
+    "c *:* m",
+    "b *:* m",
+    *(f"c {major}:{minor} rwm" for _, major, minor in NODES),
+    "c 5:2 rwm",
+    "c 136:* rwm",
+)
+"""What the device controller allows: making any node, opening only the ones above, /dev/ptmx and pseudo terminals."""

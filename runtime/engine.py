@@ -1,0 +1,167 @@
+"""The engine: starts containers through one launcher process, from any thread."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from runtime import plan, wire
+from runtime.cgroups import detect
+from runtime.cgroups.protocol import Driver
+from runtime.container import Container
+from runtime.errors import EngineError
+from runtime.spec import ContainerSpec, Namespace
+from runtime.veth import Links
+from tare.errors import ImageError, PrivilegeError
+from tare.state import PREFIX, State
+
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+
+
+class Engine:
+    """Starts and owns containers; a context that ends all of them.
+
+    The launcher is a small process of its own, so that containers are cloned from few pages and never from a process
+    with threads. When this process ends in whatever way, the launcher ends its containers and removes what they left.
+
+    Args:
+        state: where the containers' directories are, and the tag their kernel objects carry.
+
+    Raises:
+        PrivilegeError: the caller is not root.
+        EngineError: the launcher doesn't start.
+    """
+
+    def __init__(self, state: State) -> None:
+        if os.geteuid() != 0:
+            raise PrivilegeError("containers need root on this host", "run with sudo")
+        self.name = PREFIX + state.tag
+        self._containers = str(state.directory("containers", volatile=True))
+        self._cache = state.directory("cache")
+        self._driver: Driver = detect.driver(self.name)
+        self._links = Links()
+        self._lock = threading.Lock()
+        self._started: set[Container] = set()
+        self._plans: dict[ContainerSpec, bytes] = {}
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            self._launcher = subprocess.Popen(
+                [sys.executable, "-S", "-I", str(_LAUNCHER), str(theirs.fileno()), self.name],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                env={},
+            )
+
+    def start(
+        self,
+        spec: ContainerSpec,
+        *,
+        stdin: int | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
+    ) -> Container:
+        """Start a container; returns before its command runs, and what goes wrong on the way is raised by its wait.
+
+        Args:
+            spec: the container.
+            stdin: descriptor to become its standard input; this process's own when None. Likewise the other two.
+
+        Raises:
+            ImageError: no such image directory.
+            CgroupError: no write access to control groups, or a limit the kernel refuses.
+            EngineError: the launcher is gone.
+        """
+        if not os.path.isdir(spec.rootfs):  # noqa: PTH112 - on the start path
+            raise ImageError(f"no image directory {spec.rootfs}", "name an existing root filesystem directory")
+        name = f"{self.name}-{os.urandom(4).hex()}"
+        steps = self._steps(spec)
+        group = self._driver.create(name, spec.limits)
+        directory = f"{self._containers}/{name}"
+        request = ("start", name, plan.clone_flags(spec), group.unified, directory, group.join, steps)
+        container = Container(name, spec, self, group, directory)
+        with self._lock:
+            self._started.add(container)
+        try:
+            container.attach(self.request(request, (stdin, stdout, stderr)))
+            if spec.mappings:
+                _map_ids(container.pid, spec)
+                container.go()
+            if spec.interface:
+                container.link = self._links.add(spec.interface, container.pid, name)
+                container.go()
+        except BaseException:
+            container.remove()
+            raise
+        return container
+
+    def request(
+        self, message: tuple[object, ...], stdio: Sequence[int | None], extra: Sequence[int] = ()
+    ) -> socket.socket:
+        """Send a request to the launcher, with stdio (own ones for None) and further descriptors; returns its channel.
+
+        Raises:
+            EngineError: the launcher is gone.
+        """
+        ours, theirs = socket.socketpair()
+        standard = [number if given is None else given for number, given in enumerate(stdio)]
+        with theirs:
+            try:
+                with self._lock:
+                    wire.send(self._control, message, (theirs.fileno(), *standard, *extra))
+            except OSError as error:
+                ours.close()
+                raise EngineError("the launcher process is gone", "start a new engine") from error
+        return ours
+
+    def exec_steps(self, spec: ContainerSpec) -> bytes:
+        """The plan for another command in a running container."""
+        return plan.execute(spec, cache=self._cache)
+
+    def forget(self, container: Container) -> None:
+        """Drop a removed container, and its link."""
+        with self._lock:
+            self._started.discard(container)
+        if container.link:
+            self._links.remove(container.link)
+
+    def close(self) -> None:
+        """Remove all containers and end the launcher."""
+        for container in list(self._started):
+            container.remove()
+        self._control.close()
+        self._launcher.wait()
+        self._links.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _steps(self, spec: ContainerSpec) -> bytes:
+        steps = self._plans.get(spec)
+        if steps is None:
+            unified = bool(self._driver.controllers) and self._driver.parents()[0].startswith("/sys/fs/cgroup/tare")
+            steps = self._plans[spec] = plan.start(spec, unified=unified, cache=self._cache)
+        return steps
+
+
+def _map_ids(pid: int, spec: ContainerSpec) -> None:
+    if Namespace.USER not in spec.namespaces:
+        return
+    text = "".join(f"{ids.inside} {ids.outside} {ids.count}\n" for ids in spec.mappings)
+    for name in ("gid_map", "uid_map"):
+        try:
+            Path(f"/proc/{pid}/{name}").write_text(text)
+        except OSError as error:
+            raise EngineError(f"the kernel refuses the id mapping: {error.strerror}", "see user_namespaces(7)") from error
+
+

@@ -1,0 +1,110 @@
+"""From a specification to the steps the new process carries out, decided in full before the clone."""
+
+import marshal
+import os
+import signal
+from functools import reduce
+from pathlib import Path
+
+from runtime import capabilities, mounts, seccomp
+from runtime.child import Step
+from runtime.spec import DEFAULT_PATH, ContainerSpec, Namespace
+
+
+def clone_flags(spec: ContainerSpec) -> int:
+    """CLONE_NEW* flags for the clone; the cgroup namespace comes later, once the groups are joined."""
+    return reduce(lambda flags, kind: flags | kind.flag, spec.namespaces - {Namespace.CGROUP}, 0)
+
+
+def all_flags(spec: ContainerSpec) -> int:
+    """CLONE_NEW* flags of every namespace of the container, for joining it."""
+    return reduce(lambda flags, kind: flags | kind.flag, spec.namespaces, 0)
+
+
+def start(spec: ContainerSpec, *, unified: bool, cache: Path) -> bytes:
+    """Marshalled steps that build the container and execute its command.
+
+    Args:
+        spec: the container.
+        unified: whether the host's control groups are version 2, so that /sys/fs/cgroup can be shown inside.
+        cache: directory for the compiled filter.
+
+    Raises:
+        EngineError: the filter can't be compiled.
+    """
+    has_user = Namespace.USER in spec.namespaces
+    has_net = Namespace.NET in spec.namespaces
+    owner = next(((ids.outside, ids.outside) for ids in spec.mappings if ids.inside == 0), None)
+    steps: list[Step] = [("locate", os.path.abspath(spec.rootfs), owner)]  # noqa: PTH100 - keeps symbolic links
+    if has_user:
+        steps += [("await_go",), ("credentials", 0, 0, None)]
+    if Namespace.CGROUP in spec.namespaces:
+        steps.append(("unshare", Namespace.CGROUP.flag))
+    steps += [("session",), ("stdio",)]
+    if Namespace.UTS in spec.namespaces:
+        steps.append(("hostname", spec.hostname))
+    if has_net:
+        steps.append(("loopback",))
+    steps.append(("overlay", () if spec.durable else ("volatile",)))
+    steps += [_mount(mount) for mount in kernel_mounts(spec, unified=unified)[:2]]
+    steps.append(("device_binds" if has_user else "device_nodes",))
+    steps += [_mount(mount) for mount in kernel_mounts(spec, unified=unified)[2:]]
+    read_only = mounts.ATTRIBUTES["ro"]
+    steps += [("bind", str(bind.source), bind.target, read_only if bind.read_only else 0) for bind in spec.binds]
+    steps += [("mask", mounts.MASKED), ("read_only", mounts.READ_ONLY)]
+    if spec.interface:
+        address = spec.interface.address
+        gateway = str(spec.interface.gateway or "")
+        steps += [("await_go",), ("interface", str(address.ip), str(address.netmask), gateway)]
+    steps += [("pivot", spec.read_only), ("working_directory", spec.cwd)]
+    steps += _finish(spec, cache)
+    return marshal.dumps(steps)
+
+
+def execute(spec: ContainerSpec, *, cache: Path) -> bytes:
+    """Marshalled steps for another command inside a running container, with the same privileges.
+
+    Raises:
+        EngineError: the filter can't be compiled.
+    """
+    return marshal.dumps([("session",), ("stdio",), ("working_directory", spec.cwd), *_finish(spec, cache)])
+
+
+def kernel_mounts(spec: ContainerSpec, *, unified: bool) -> tuple[mounts.Mount, ...]:
+    """The kernel filesystems the container gets, /proc and /dev first."""
+    kept = tuple(mount for mount in mounts.KERNEL if mount is not mounts.MQUEUE or Namespace.IPC in spec.namespaces)
+    if unified and Namespace.CGROUP in spec.namespaces:
+        return (*kept, mounts.CGROUP2)
+    return kept
+
+
+def _mount(mount: mounts.Mount) -> Step:
+    attributes = reduce(lambda flags, name: flags | mounts.ATTRIBUTES[name], mount.attributes, 0)
+    options = tuple(
+        (key, value if separator else None)
+        for key, separator, value in (option.partition("=") for option in mount.options)
+    )
+    return ("mount", mount.target, mount.filesystem, attributes, options)
+
+
+def _finish(spec: ContainerSpec, cache: Path) -> list[Step]:
+    steps: list[Step] = []
+    if spec.rlimits:
+        steps.append(("rlimits", tuple((limit.resource, limit.soft, limit.hard) for limit in spec.rlimits)))
+    filtered: list[Step] = []
+    if spec.seccomp:
+        filtered.append(("seccomp", seccomp.program(spec.capabilities, cache)))
+    if spec.no_new_privileges:
+        steps.append(("no_new_privileges",))
+    else:
+        # Without no_new_privs only CAP_SYS_ADMIN may install a filter, so it comes before that is dropped.
+        steps += filtered
+    steps.append(("bounding_set", capabilities.dropped(spec.capabilities)))
+    steps.append(("credentials", spec.uid, spec.gid, spec.groups))
+    if spec.uid == 0:
+        steps.append(("capabilities", *capabilities.capset_arguments(spec.capabilities)))
+    steps.append(("die_with_parent", int(signal.SIGKILL)))
+    if spec.no_new_privileges:
+        steps += filtered
+    steps.append(("execute", spec.argv, dict(spec.env), spec.env.get("PATH", DEFAULT_PATH)))
+    return steps

@@ -1,0 +1,173 @@
+"""What a container is to be: data only, checked when made."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+
+from runtime import capabilities, syscalls
+from tare.errors import UsageError
+
+MINIMUM_MEMORY = 4 << 20
+"""Bytes below which no process gets as far as its own code; the limit Docker has is 6 MiB, containers need less."""
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_SIZE = re.compile(r"(\d+)([kmgt]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
+_HOSTNAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?", re.ASCII)
+
+
+class Namespace(Enum):
+    """A namespace kind, named as below /proc/PID/ns, with its clone flag; see namespaces(7)."""
+
+    PID = "pid"
+    NET = "net"
+    IPC = "ipc"
+    MNT = "mnt"
+    UTS = "uts"
+    CGROUP = "cgroup"
+    USER = "user"
+    TIME = "time"
+
+    @property
+    def flag(self) -> int:
+        """The CLONE_NEW* flag."""
+        return int(getattr(syscalls, "CLONE_NEWNS" if self is Namespace.MNT else f"CLONE_NEW{self.name}"))
+
+
+DEFAULT_NAMESPACES = frozenset(Namespace) - {Namespace.USER, Namespace.TIME}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Control group limits; None is no limit.
+
+    Args:
+        memory: bytes, at least 4 MiB.
+        cpus: processors' worth of time, such as 0.5.
+        pids: processes and threads.
+
+    Raises:
+        UsageError: a value without meaning.
+    """
+
+    memory: int | None = None
+    cpus: float | None = None
+    pids: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.memory is not None and self.memory < MINIMUM_MEMORY:
+            raise UsageError(f"a memory limit of {self.memory} bytes is too small", "ask for at least 4m")
+        if self.cpus is not None and not (math.isfinite(self.cpus) and self.cpus >= 0.01):
+            raise UsageError(f"a limit of {self.cpus} cpus has no meaning", "ask for 0.01 or more")
+        if self.pids is not None and self.pids < 1:
+            raise UsageError(f"a limit of {self.pids} processes has no meaning", "ask for 1 or more")
+
+    def __bool__(self) -> bool:
+        return self.memory is not None or self.cpus is not None or self.pids is not None
+
+
+@dataclass(frozen=True)
+class Interface:
+    """A veth pair: eth0 in the container, the peer on an existing bridge of the host."""
+
+    bridge: str
+    address: IPv4Interface
+    gateway: IPv4Address | None = None
+
+
+@dataclass(frozen=True)
+class IdMapping:
+    """A range of ids, as a line of /proc/PID/uid_map; see user_namespaces(7)."""
+
+    inside: int
+    outside: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Bind:
+    """A path of the host mounted into the container; the target is resolved inside the image."""
+
+    source: Path
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class Rlimit:
+    """A resource limit; `resource` is a RLIMIT_* number of the `resource` module; see getrlimit(2)."""
+
+    resource: int
+    soft: int
+    hard: int
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """A container to start.
+
+    Args:
+        rootfs: the image directory; never written to.
+        argv: the command; sought along PATH of `env` when it has no slash.
+        env: the whole environment.
+        cwd: made when the image lacks it.
+        mappings: ids of the user namespace, for uid and gid alike; only with Namespace.USER.
+        durable: whether fsync inside reaches the disk; a container that is removed at its end hardly needs it.
+
+    Raises:
+        UsageError: a value without meaning.
+    """
+
+    rootfs: Path
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=lambda: {"PATH": DEFAULT_PATH}, hash=False)
+    cwd: str = "/"
+    hostname: str = "tarebox"
+    uid: int = 0
+    gid: int = 0
+    groups: tuple[int, ...] = ()
+    limits: Limits = Limits()
+    rlimits: tuple[Rlimit, ...] = ()
+    namespaces: frozenset[Namespace] = DEFAULT_NAMESPACES
+    mappings: tuple[IdMapping, ...] = ()
+    read_only: bool = False
+    capabilities: frozenset[str] = capabilities.DEFAULT
+    seccomp: bool = True
+    no_new_privileges: bool = True
+    interface: Interface | None = None
+    binds: tuple[Bind, ...] = ()
+    durable: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "argv", tuple(self.argv))
+        if not self.argv or not self.argv[0]:
+            raise UsageError("no command given", "name a command of the image")
+        if any("\0" in text for text in (*self.argv, *self.env, *self.env.values(), self.cwd)):
+            raise UsageError("a NUL character in the command or its environment", "leave it out")
+        if not self.cwd.startswith("/"):
+            raise UsageError(f"the working directory {self.cwd!r} is relative", "give an absolute path")
+        if not _HOSTNAME.fullmatch(self.hostname):
+            raise UsageError(f"{self.hostname!r} is no hostname", "use up to 64 letters, digits, dots and hyphens")
+        if self.uid < 0 or self.gid < 0:
+            raise UsageError(f"user {self.uid}:{self.gid} has no meaning", "ids are 0 or more")
+        if Namespace.MNT not in self.namespaces or Namespace.PID not in self.namespaces:
+            raise UsageError("a container needs mount and PID namespaces of its own")
+        if self.interface and Namespace.NET not in self.namespaces:
+            raise UsageError("an interface needs a network namespace of the container's own")
+        if bool(self.mappings) != (Namespace.USER in self.namespaces):
+            raise UsageError("a user namespace needs id mappings, and mappings a user namespace")
+        capabilities.mask(self.capabilities)
+
+
+def parse_size(text: str) -> int:
+    """Bytes from a size as Docker writes it: digits and an optional k, m, g or t (powers of 1024), `b` and `ib` allowed.
+
+    Raises:
+        UsageError: the text is no size.
+    """
+    matched = _SIZE.fullmatch(text.strip())
+    if not matched or int(matched[1]) == 0 or len(matched[1]) > 18:
+        raise UsageError(f"{text!r} is no size", "write bytes or a number with k, m, g or t, such as 64m")
+    return int(matched[1]) << (10 * " kmgt".index(matched[2].lower() or " "))

@@ -1,0 +1,64 @@
+"""Messages between the engine and its launcher: marshalled values with descriptors, over a stream socket.
+
+Both ends run the same interpreter and the socket is a private pair, which is what marshal asks for; it is the one
+serialiser that costs the launcher no import. The launcher imports this module, so it imports nothing slow.
+"""
+
+import array
+import marshal
+import socket
+import struct
+from collections.abc import Sequence
+
+_HEADER = struct.Struct("=I")
+_MAX_DESCRIPTORS = 64
+_DESCRIPTOR_SPACE = socket.CMSG_SPACE(_MAX_DESCRIPTORS * array.array("i").itemsize)
+
+
+def send(channel: socket.socket, message: object, descriptors: Sequence[int] = ()) -> None:
+    """Send one message; the receiver gets copies of the descriptors.
+
+    Args:
+        channel: a connected stream socket of the Unix family.
+        message: nested tuples, lists, dicts, str, bytes, int, float, bool, None.
+        descriptors: open descriptors, at most 64.
+
+    Raises:
+        OSError: the other end is gone.
+    """
+    body = marshal.dumps(message)
+    data = _HEADER.pack(len(body)) + body
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+    sent = channel.sendmsg([data], rights, socket.MSG_NOSIGNAL)
+    if sent < len(data):
+        channel.sendall(data[sent:], socket.MSG_NOSIGNAL)
+
+
+def receive(channel: socket.socket) -> tuple[object, list[int]] | None:
+    """The next message and its descriptors (close-on-exec), or None when the other end has closed.
+
+    Raises:
+        OSError: the other end is gone.
+        TimeoutError: the socket's timeout passed before the message began.
+    """
+    data, ancillary, _, _ = channel.recvmsg(_HEADER.size, _DESCRIPTOR_SPACE, socket.MSG_CMSG_CLOEXEC)
+    descriptors = array.array("i")
+    for level, kind, payload in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            descriptors.frombytes(payload[: len(payload) - len(payload) % descriptors.itemsize])
+    data += _rest(channel, _HEADER.size - len(data)) if data else b""
+    if not data:
+        return None
+    (size,) = _HEADER.unpack(data)
+    return marshal.loads(_rest(channel, size)), list(descriptors)
+
+
+def _rest(channel: socket.socket, size: int) -> bytes:
+    parts = []
+    while size:
+        part = channel.recv(size)
+        if not part:
+            raise ConnectionResetError("the other end closed within a message")
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
