@@ -5,8 +5,6 @@ A scenario or metric that is not here is still stored, estimated and drawn, unde
 
 from dataclasses import dataclass
 
-from results.record import Better
-
 
 @dataclass(frozen=True)
 class Metric:
@@ -18,7 +16,6 @@ class Metric:
         unit: unit of its samples.
         meaning: what it measures, as a phrase that can head a chart.
         phases: the phases it has, in order, each with its meaning; empty when it has none.
-        better: which way it improves.
     """
 
     scenario: str
@@ -26,7 +23,6 @@ class Metric:
     unit: str
     meaning: str
     phases: tuple[tuple[str, str], ...] = ()
-    better: Better = Better.LOWER
 
 
 _INSTANCES = tuple(
@@ -71,7 +67,6 @@ VOCABULARY = (
         ),
     ),
     Metric("isolation", "shared-kernel", "bool", "Runs on the host's kernel"),
-    Metric("isolation", "kernel", "1", "Kernel release"),
     Metric("hardware", "devices", "1", "Devices the workload sees"),
     Metric("hardware", "configuration", "lines", "Lines an operator writes"),
     Metric("portability", "bytes-to-move", "B", "Bytes to move to another host"),

@@ -1,0 +1,126 @@
+"""What idle instances cost in host memory."""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from reports.registry import Chart, measured
+from reports.series import Measure, Series, collect
+from reports.strip import (
+    LOG_FROM,
+    PAINTS,
+    aligned,
+    blank,
+    by_subject,
+    draw,
+    figure,
+    height_of,
+    points,
+    spread,
+)
+from reports.svg import STYLE
+from reports.units import quantity, scale
+from results import Run
+
+_COUNTED = "memavailable"
+_LINES_HEIGHT = 3.0
+_LABEL_GAP = 0.075
+
+
+def _draw(run: Run) -> Figure:
+    found = measured(run, "memory")
+    strips = [
+        by_subject(measure.title, collect(run, measure)) for measure in found if measure.metric != _COUNTED
+    ]
+    counted = [measure for measure in found if measure.metric == _COUNTED and measure.phase.isdecimal()]
+    if not counted:
+        return figure(strips, columns=2)
+    with mpl.rc_context(STYLE):
+        panels = aligned(strips)
+        lines, height = -(-len(panels) // 2), height_of(panels)
+        drawn = blank(lines * height + _LINES_HEIGHT)
+        grid = drawn.add_gridspec(lines + 1, 2, height_ratios=[height] * lines + [_LINES_HEIGHT])
+        for index, panel in enumerate(panels):
+            line, column = divmod(index, 2)
+            axes = drawn.add_subplot(grid[line, column])
+            draw(axes, panel, spread(panels, panel), labelled=column == 0)
+        _density(drawn.add_subplot(grid[lines, :]), run, counted)
+        return drawn
+
+
+def _density(axes: Axes, run: Run, counted: list[Measure]) -> None:
+    """MemAvailable lost against the number of instances, a line through the medians."""
+    curves: dict[str, list[tuple[int, Series]]] = {}
+    for measure in sorted(counted, key=lambda measure: int(measure.phase)):
+        for series in collect(run, measure):
+            if series.samples:
+                curves.setdefault(series.label, []).append((int(measure.phase), series))
+    axes.set_title("MemAvailable lost to idle instances")
+    axes.grid(visible=True, axis="both")
+    axes.set_xticks(sorted({int(measure.phase) for measure in counted}))
+    axes.set_xlabel("instances")
+    for curve in curves.values():
+        first = curve[0][1]
+        axes.plot(
+            [count for count, _ in curve],
+            [series.estimate.value for _, series in curve],
+            color=PAINTS[first.subject.kind].colour,
+            linewidth=1.2,
+            linestyle="--" if first.accelerator == "tcg" else "-",
+        )
+        for count, series in curve:
+            points(axes, [count] * len(series.samples), series.samples, series)
+    _bytes_axis(axes, [value for curve in curves.values() for _, series in curve for value in series.samples])
+    _labels(axes, curves)
+
+
+def _bytes_axis(axes: Axes, values: Sequence[float]) -> None:
+    low, high = min(values), max(values)
+    if low > 0 and high / low > LOG_FROM:
+        axes.set_yscale("log", base=2)
+        axes.yaxis.set_major_locator(LogLocator(base=2, numticks=7))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value, "B")))
+        return
+    factor, symbol = scale(max(abs(low), abs(high)), "B")
+    ticks = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(min(0, low) / factor, high / factor)
+    axes.set_yticks([tick * factor for tick in ticks])
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:g} {symbol}"))
+
+
+def _labels(axes: Axes, curves: dict[str, list[tuple[int, Series]]]) -> None:
+    """Name each curve at its end, pushed apart where ends are close."""
+    last = -1.0
+    ends = {label: (curve[-1][0], curve[-1][1].estimate.value) for label, curve in curves.items()}
+    for label, end in sorted(ends.items(), key=lambda item: item[1][1]):
+        last = max(axes.transLimits.transform(axes.transScale.transform([end]))[0][1], last + _LABEL_GAP)
+        colour = PAINTS[curves[label][0][1].subject.kind].colour
+        axes.annotate(
+            label,
+            end,
+            xytext=(1.03, last),
+            textcoords="axes fraction",
+            va="center",
+            fontsize=7.5,
+            color=colour,
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkB": 4},
+            annotation_clip=False,
+        )
+
+
+CHART = Chart(
+    scenario="memory",
+    order=40,
+    title="Memory",
+    question="How much of the host's memory does an idle instance take?",
+    method=(
+        "Proportional set size counts every process that serves the instance, each shared page divided "
+        "among its users (proc(5)). The slope is a least-squares line through the drop of MemAvailable "
+        "over 1, 2, 4 and 8 instances; it also sees the kernel's memory, and whatever else the host did "
+        "meanwhile."
+    ),
+    draw=_draw,
+)

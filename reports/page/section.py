@@ -1,0 +1,96 @@
+"""One scenario of the report: its question, chart, and a table of medians with their intervals and ratios."""
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from reports.registry import Chart, charts_for, measured
+from reports.series import Measure, Series, collect, value
+from reports.svg import inline
+from reports.table import Table
+from reports.units import interval, times, times_interval
+from results import Better, Kind, Record, Run
+
+
+@dataclass(frozen=True)
+class Line:
+    """One subject's line in the table of one measure; empty texts where something has no meaning."""
+
+    label: str
+    kind: Kind
+    median: str
+    interval: str
+    n: int
+    to_host: str
+    to_host_interval: str
+    to_container: str
+    to_container_interval: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the page shows of one scenario."""
+
+    chart: Chart
+    svg: Markup | None
+    groups: tuple[tuple[str, tuple[Line, ...]], ...]
+    has_host: bool
+    lower_is_better: bool
+    notes: tuple[tuple[str, str, str], ...]
+    failures: tuple[Record, ...]
+
+
+def sections(run: Run, table: Table) -> tuple[Section, ...]:
+    """A section for every scenario of the run, in the order of the report."""
+    return tuple(_section(run, table, chart) for chart in charts_for(run))
+
+
+def _section(run: Run, table: Table, chart: Chart) -> Section:
+    found = measured(run, chart.scenario)
+    svg = Markup(inline(chart.draw(run), chart.scenario, chart.alt(run))) if found else None
+    groups = tuple((measure.title, _lines(collect(run, measure), table)) for measure in found)
+    return Section(
+        chart,
+        svg,
+        groups,
+        any(line.kind is Kind.HOST for _, lines in groups for line in lines),
+        all(measure.better is Better.LOWER for measure in found),
+        _notes(run, found),
+        tuple(record for record in run.records if record.scenario == chart.scenario and not record.valid),
+    )
+
+
+def _lines(group: tuple[Series, ...], table: Table) -> tuple[Line, ...]:
+    group = tuple(series for series in group if series.samples)
+    host = next((series for series in group if series.subject.kind is Kind.HOST), None)
+    container = next((series for series in group if series.subject == table.container), None)
+    return tuple(_line(series, host, container) for series in group)
+
+
+def _line(series: Series, host: Series | None, container: Series | None) -> Line:
+    unit = series.measure.unit
+    return Line(
+        series.label,
+        series.subject.kind,
+        value(series),
+        interval(series.estimate, unit),
+        series.estimate.n,
+        *_ratio(series, host),
+        *_ratio(series, container),
+    )
+
+
+def _ratio(series: Series, other: Series | None) -> tuple[str, str]:
+    ratio = series.ratio_to(other) if other and other is not series else None
+    return (times(ratio.value), times_interval(ratio)) if ratio else ("", "")
+
+
+def _notes(run: Run, found: tuple[Measure, ...]) -> tuple[tuple[str, str, str], ...]:
+    """Subject, measure and what the records say beside their numbers."""
+    return tuple(
+        (series.label, measure.title, "; ".join(series.notes))
+        for measure in found
+        if measure.unit != "bool"
+        for series in collect(run, measure)
+        if series.notes
+    )

@@ -1,0 +1,86 @@
+"""The charts: one file a scenario in `reports/charts/`, each with a `CHART`; a new chart is one new file."""
+
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+
+from matplotlib.figure import Figure
+
+from reports import charts
+from reports.series import Measure, collect, measures
+from reports.strip import by_subject, figure
+from reports.units import quantity
+from results import Run
+
+
+@dataclass(frozen=True)
+class Chart:
+    """How one scenario is shown.
+
+    Args:
+        scenario: the scenario's name.
+        order: its place in the report.
+        title: the section's head.
+        question: what the scenario asks.
+        method: how it was measured, in a sentence or two.
+        draw: the figure of a run that has samples of the scenario.
+    """
+
+    scenario: str
+    order: int
+    title: str
+    question: str
+    method: str
+    draw: Callable[[Run], Figure]
+
+    def alt(self, run: Run) -> str:
+        """The chart's medians in words, for a person who can't see it."""
+        return f"{self.title}. " + " ".join(_words(run, measure) for measure in measured(run, self.scenario))
+
+
+@cache
+def charts_known() -> tuple[Chart, ...]:
+    """All charts, in the order of the report."""
+    modules = [
+        import_module(f"{charts.__name__}.{entry.name}") for entry in pkgutil.iter_modules(charts.__path__)
+    ]
+    return tuple(sorted((module.CHART for module in modules), key=lambda chart: chart.order))
+
+
+def charts_for(run: Run) -> tuple[Chart, ...]:
+    """A chart for every scenario of the run: its own, or a plain one for a scenario without a file."""
+    scenarios = dict.fromkeys(record.scenario for record in run.records)
+    known = [chart for chart in charts_known() if chart.scenario in scenarios]
+    named = {chart.scenario for chart in known}
+    return (*known, *(_plain(scenario) for scenario in scenarios if scenario not in named))
+
+
+def measured(run: Run, scenario: str) -> tuple[Measure, ...]:
+    """The measures of a scenario that have samples."""
+    return tuple(
+        measure
+        for measure in measures(run, scenario)
+        if any(series.samples for series in collect(run, measure))
+    )
+
+
+def panels(run: Run, scenario: str, columns: int = 1) -> Figure:
+    """The usual figure: a panel a measure, a row a subject."""
+    found = [by_subject(measure.title, collect(run, measure)) for measure in measured(run, scenario)]
+    return figure(found, columns)
+
+
+def _plain(scenario: str) -> Chart:
+    title = scenario.replace("-", " ").capitalize()
+    return Chart(scenario, 1000, title, "", "", lambda run: panels(run, scenario))
+
+
+def _words(run: Run, measure: Measure) -> str:
+    values = ", ".join(
+        f"{series.label} {quantity(series.estimate.value, measure.unit)}"
+        for series in collect(run, measure)
+        if series.samples
+    )
+    return f"{measure.title}: {values}."

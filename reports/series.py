@@ -1,0 +1,155 @@
+"""The samples of a run regrouped for reading: one measure, and for each subject all its samples of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from reports.units import quantity
+from results import Better, Kind, Record, ResultsError, Run, SubjectInfo, Temperature
+from results.statistics import Estimate, median, ratio
+from results.vocabulary import VOCABULARY, find
+
+_KINDS = tuple(Kind)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One thing measured: a metric of a scenario, in one phase and temperature."""
+
+    scenario: str
+    metric: str
+    phase: str
+    temperature: Temperature
+    unit: str
+    better: Better
+
+    @property
+    def title(self) -> str:
+        """What it measures, from the vocabulary, or its own names when it isn't there."""
+        entry = find(self.scenario, self.metric)
+        words = f"{self.metric} {self.phase}".strip()
+        if entry:
+            words = dict(entry.phases).get(self.phase) or f"{entry.meaning} {self.phase}".strip()
+        return f"{words}, cold" if self.temperature is Temperature.COLD else words
+
+    def _order(self) -> tuple[int, int]:
+        for index, entry in enumerate(VOCABULARY):
+            if (entry.scenario, entry.name) == (self.scenario, self.metric):
+                phases = [phase for phase, _ in entry.phases]
+                return index, phases.index(self.phase) if self.phase in phases else len(phases)
+        return len(VOCABULARY), 0
+
+
+@dataclass(frozen=True)
+class Series:
+    """All samples of one subject for one measure.
+
+    Args:
+        subject: whose samples they are.
+        measure: what they measure.
+        passes: samples by pass, in the measure's unit; empty when nothing could be measured.
+        accelerator: "kvm" or "tcg" for a virtual machine.
+        notes: the different notes of the records, in order.
+        failures: why measurements failed, in order.
+    """
+
+    subject: SubjectInfo
+    measure: Measure
+    passes: Mapping[int, tuple[float, ...]]
+    accelerator: str | None
+    notes: tuple[str, ...] = field(default=())
+    failures: tuple[str, ...] = field(default=())
+
+    @property
+    def label(self) -> str:
+        """The subject's name, marked when it was emulated."""
+        return marked(self.subject.name, self.accelerator)
+
+    @property
+    def samples(self) -> tuple[float, ...]:
+        """All samples, pass after pass."""
+        return tuple(sample for key in sorted(self.passes) for sample in self.passes[key])
+
+    @cached_property
+    def estimate(self) -> Estimate:
+        """The median with its interval."""
+        return median(self.passes)
+
+    def ratio_to(self, other: "Series") -> Estimate | None:
+        """How many times the other's median this one is; None where that has no meaning."""
+        if self.measure.unit != other.measure.unit or self.measure.unit == "bool":
+            return None
+        try:
+            return ratio(self.passes, other.passes)
+        except ResultsError:
+            return None
+
+
+def value(series: Series | None) -> str:
+    """The median as a person reads it; a yes or no with what the notes add; a dash for a missing series."""
+    if series is None:
+        return "\N{EN DASH}"
+    text = quantity(series.estimate.value, series.measure.unit)
+    return f"{text} ({'; '.join(series.notes)})" if series.measure.unit == "bool" and series.notes else text
+
+
+def marked(name: str, accelerator: str | None) -> str:
+    """A subject's name with "(TCG)" where it was emulated."""
+    return f"{name} (TCG)" if accelerator == "tcg" else name
+
+
+def measures(run: Run, scenario: str) -> tuple[Measure, ...]:
+    """The measures of a scenario in the vocabulary's order, then in order of appearance."""
+    found = dict.fromkeys(_measure(record) for record in run.records if record.scenario == scenario)
+    return tuple(sorted(found, key=Measure._order))
+
+
+def collect(run: Run, measure: Measure) -> tuple[Series, ...]:
+    """The series of every subject that tried the measure: host, containers, virtual machines."""
+    records = [record for record in run.records if _measure(record) == measure]
+    subjects = sorted(run.subjects, key=lambda subject: _KINDS.index(subject.kind))
+    grouped = [
+        (subject, [record for record in records if record.subject == subject.name]) for subject in subjects
+    ]
+    return tuple(_series(subject, measure, mine) for subject, mine in grouped if mine)
+
+
+def lookup(run: Run, subject: str, scenario: str, metric: str, phase: str = "") -> Series | None:
+    """One subject's series of one measure, warm rather than cold; None when it was never tried."""
+    candidates = [
+        series
+        for measure in measures(run, scenario)
+        if (measure.metric, measure.phase) == (metric, phase)
+        for series in collect(run, measure)
+        if series.subject.name == subject
+    ]
+    candidates.sort(key=lambda series: series.measure.temperature is Temperature.COLD)
+    return candidates[0] if candidates else None
+
+
+def accelerator_of(run: Run) -> str | None:
+    """What the run's virtual machines ran on: "tcg" when any of them was emulated."""
+    found = {record.accelerator for record in run.records if record.accelerator}
+    return "tcg" if "tcg" in found else next(iter(found), None)
+
+
+def _measure(record: Record) -> Measure:
+    return Measure(
+        record.scenario, record.metric, record.phase, record.temperature, record.unit, record.better
+    )
+
+
+def _series(subject: SubjectInfo, measure: Measure, records: list[Record]) -> Series:
+    passes: dict[int, tuple[float, ...]] = {}
+    for record in records:
+        if record.samples:
+            passes[record.pass_] = passes.get(record.pass_, ()) + record.samples
+    accelerators = [record.accelerator for record in records if record.accelerator]
+    return Series(
+        subject,
+        measure,
+        passes,
+        accelerators[0] if accelerators else None,
+        notes=tuple(dict.fromkeys(record.notes for record in records if record.valid and record.notes)),
+        failures=tuple(dict.fromkeys(record.notes for record in records if not record.valid)),
+    )

@@ -1,0 +1,188 @@
+"""Strip charts: a row a subject, every sample a point, the median a tick, its interval a band."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from reports.series import Series
+from reports.svg import CONTAINER, FAINT, HOST, STYLE, VM, Paint
+from reports.units import quantity, scale
+from results import Kind
+
+WIDTH = 7.6
+"""Width of a figure in inches; its page scales it."""
+LOG_FROM = 20.0
+"""Values further apart than this factor get a logarithmic axis."""
+_ROW = 0.27
+_FRAME = 0.62
+_GOLDEN = 0.6180339887498949
+
+PAINTS: dict[Kind, Paint] = {Kind.HOST: HOST, Kind.CONTAINER: CONTAINER, Kind.VM: VM}
+MARKERS: dict[Kind, str] = {Kind.HOST: "D", Kind.CONTAINER: "o", Kind.VM: "s"}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One plot of a strip chart: labelled rows of one unit; a row without samples says "no data"."""
+
+    title: str
+    rows: tuple[tuple[str, Series | None], ...]
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        """The rows that have samples."""
+        return tuple(series for _, series in self.rows if series is not None and series.samples)
+
+
+def by_subject(title: str, series: Sequence[Series]) -> Panel:
+    """A panel with a row a subject."""
+    return Panel(title, tuple((item.label, item) for item in series))
+
+
+def aligned(panels: Sequence[Panel]) -> tuple[Panel, ...]:
+    """The panels with the same rows in each, so that they can share their labels."""
+    labels = sorted(
+        {label: series for panel in panels for label, series in panel.rows}.items(),
+        key=lambda item: list(Kind).index(item[1].subject.kind) if item[1] else 0,
+    )
+    return tuple(
+        Panel(panel.title, tuple((label, dict(panel.rows).get(label)) for label, _ in labels))
+        for panel in panels
+    )
+
+
+def figure(panels: Sequence[Panel], columns: int = 1) -> Figure:
+    """A figure of panels side by side, sharing row labels when there is more than one column."""
+    with mpl.rc_context(STYLE):
+        panels = aligned(panels) if columns > 1 else panels
+        columns = min(columns, len(panels))
+        lines = -(-len(panels) // columns)
+        heights = [height_of(panels[line * columns : (line + 1) * columns]) for line in range(lines)]
+        drawn = blank(sum(heights))
+        grid = drawn.subplots(lines, columns, squeeze=False, height_ratios=heights)
+        for index, axes in enumerate(grid.flat):
+            if index < len(panels):
+                draw(axes, panels[index], spread(panels, panels[index]), labelled=index % columns == 0)
+            else:
+                axes.remove()
+        return drawn
+
+
+def blank(height: float) -> Figure:
+    """An empty figure of that height in inches, with room between its panels."""
+    return Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(h_pad=0.09, w_pad=0.04))
+
+
+def height_of(panels: Sequence[Panel]) -> float:
+    """Height in inches of panels that stand side by side."""
+    return _FRAME + _ROW * max((len(panel.rows) for panel in panels), default=0)
+
+
+def spread(panels: Sequence[Panel], panel: Panel) -> tuple[float, float]:
+    """The lowest and highest sample of all panels in the same unit, so that they can be compared by eye."""
+    units = {series.measure.unit for series in panel.series}
+    found = [series for other in panels for series in other.series if series.measure.unit in units]
+    values = [value for series in found for value in series.samples]
+    return min(values, default=0.0), max(values, default=0.0)
+
+
+def draw(axes: Axes, panel: Panel, reach: tuple[float, float], *, labelled: bool = True) -> None:
+    """Draw one panel over the values it must reach; the medians stand in numbers at its right edge."""
+    axes.set_title(panel.title)
+    axes.set_ylim(len(panel.rows) - 0.5, -0.5)
+    axes.set_yticks(range(len(panel.rows)), [label for label, _ in panel.rows] if labelled else [])
+    if panel.series:
+        _axis(axes, panel.series[0].measure.unit, *reach)
+    else:
+        axes.set_xticks([])
+    for row, (_, series) in enumerate(panel.rows):
+        if series is not None and series.samples:
+            _row(axes, row, series)
+        else:
+            _beside(axes, row, "no data", FAINT)
+
+
+def _axis(axes: Axes, unit: str, low: float, high: float) -> None:
+    if low > 0 and high / low > LOG_FROM:
+        base = 2 if unit == "B" else 10
+        axes.set_xscale("log", base=base)
+        axes.set_xlim(low / 1.6, high * 1.6)
+        axes.xaxis.set_major_locator(LogLocator(base=base, numticks=6))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value, unit)))
+        return
+    if unit == "bool":
+        axes.set_xticks([0, 1], ["no", "yes"])
+        axes.set_xlim(-0.04, 1.08)
+        return
+    factor, symbol = scale(max(abs(low), abs(high)), unit)
+    ticks = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10], integer=unit in ("1", "lines"))
+    first, last = min(0, low * 1.08), high * 1.08 if high > 0 else 1
+    found = (tick * factor for tick in ticks.tick_values(first / factor, last / factor))
+    axes.set_xticks([tick for tick in found if first <= tick <= last])
+    axes.set_xlim(first, last)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:g} {symbol}".rstrip()))
+
+
+def _row(axes: Axes, row: int, series: Series) -> None:
+    kind = series.subject.kind
+    colour = PAINTS[kind].colour
+    emulated = series.accelerator == "tcg"
+    estimate = series.estimate
+    if estimate.low is not None and estimate.high is not None:
+        axes.add_patch(
+            Rectangle(
+                (estimate.low, row - 0.34),
+                estimate.high - estimate.low,
+                0.68,
+                facecolor="none" if emulated else (colour, 0.16),
+                edgecolor=(colour, 0.75),
+                linewidth=0.6,
+                hatch="////" if emulated else None,
+            )
+        )
+    samples = series.samples
+    offsets = [
+        row + 0.44 * ((index * _GOLDEN) % 1 - 0.5) if len(samples) > 1 else row
+        for index in range(len(samples))
+    ]
+    if len(samples) == 1 and axes.get_xscale() == "linear":
+        axes.hlines(row, 0, samples[0], color=(colour, 0.35), linewidth=4)
+    points(axes, samples, offsets, series)
+    axes.vlines(estimate.value, row - 0.4, row + 0.4, color=colour, linewidth=1.8)
+    _beside(axes, row, quantity(estimate.value, series.measure.unit), PAINTS[kind])
+
+
+def points(axes: Axes, x: Sequence[float], y: Sequence[float], series: Series) -> None:
+    """Draw samples in the colour and shape of their subject's kind, hollow when emulated."""
+    colour = PAINTS[series.subject.kind].colour
+    axes.plot(
+        x,
+        y,
+        linestyle="none",
+        marker=MARKERS[series.subject.kind],
+        markersize=3.6,
+        markerfacecolor="none" if series.accelerator == "tcg" else (colour, 0.55),
+        markeredgecolor=colour,
+        markeredgewidth=0.8,
+    )
+
+
+def _beside(axes: Axes, row: int, text: str, paint: Paint) -> None:
+    axes.annotate(
+        text,
+        (1, row),
+        xycoords=axes.get_yaxis_transform(),
+        xytext=(5, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=7.5,
+        color=paint.colour,
+        annotation_clip=False,
+    )
