@@ -28,7 +28,7 @@ class Child:
         channel: where a failing step is reported and the go-ahead is awaited.
         stdio: the three descriptors that become 0, 1 and 2.
         name: the container's name, which its root mount carries on the host.
-        directory: the container's own directory, yet to be made.
+        directory: where the container's directory on disk is to be made.
     """
 
     def __init__(self, channel: socket.socket, stdio: Sequence[int], name: str = "", directory: str = "") -> None:
@@ -37,6 +37,7 @@ class Child:
         self._name = name
         self._directory = directory
         self._layer = -1
+        self._root_mode = 0o755
         self._root = -1
         self._dev = -1
         self._empty = -1
@@ -100,22 +101,39 @@ class Child:
         if gateway:
             interface.default_route(gateway)
 
-    def locate(self, lower: str, owner: tuple[int, int] | None) -> None:
-        """Take hold of the image and make the container's directory, while both can be reached by path."""
+    def locate(self, lower: str) -> None:
+        """Take hold of the image while it can be reached by path."""
         self._detail = lower
         self._layer = os.open(lower, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        image = os.fstat(self._layer)
+        self._root_mode = os.fstat(self._layer).st_mode & 0o7777
+
+    def disk_scratch(self, owner: tuple[int, int]) -> None:
+        """Make the container's directory on disk and enter it."""
         self._detail = self._directory
         os.mkdir(self._directory, 0o700)
         os.chdir(self._directory)
-        os.mkdir("upper", image.st_mode & 0o7777)
+        self._scratch_directories()
+        os.chown("upper", *owner)
+        os.chown("work", *owner)
+
+    def memory_scratch(self) -> None:
+        """Enter a fresh tmpfs, which only this mount namespace holds, so that the kernel removes it with that."""
+        context = syscalls.fsopen("tmpfs")
+        syscalls.fsconfig_string(context, "source", self._name)
+        syscalls.fsconfig_create(context)
+        scratch = syscalls.fsmount(context, 0)
+        os.close(context)
+        syscalls.move_mount(scratch, syscalls.AT_FDCWD, "/")
+        os.fchdir(scratch)
+        os.close(scratch)
+        self._scratch_directories()
+
+    def _scratch_directories(self) -> None:
+        os.mkdir("upper", self._root_mode)
         os.mkdir("work", 0o700)
-        if owner:
-            os.chown("upper", *owner)
-            os.chown("work", *owner)
 
     def overlay(self, options: Sequence[str]) -> None:
-        """Mount the root, the image with `upper` over it, and attach it over the container's directory."""
+        """Mount the root, the image with `upper` over it, and attach it where the scratch is."""
         context = syscalls.fsopen("overlay")
         syscalls.fsconfig_string(context, "source", self._name)
         # The path through the descriptor has neither colons to be split at nor 256 characters.

@@ -223,7 +223,8 @@ class Container(_Process):
             self._kill()
         self.close()
         teardown.remove_groups(self._group.paths)
-        teardown.remove_tree(self._directory)
+        if self._directory:
+            teardown.remove_tree(self._directory)
         self._removed = True
         self._engine.forget(self)
 

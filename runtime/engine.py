@@ -41,7 +41,7 @@ class Engine:
         if os.geteuid() != 0:
             raise PrivilegeError("containers need root on this host", "run with sudo")
         self.name = PREFIX + state.tag
-        self._containers = str(state.directory("containers", volatile=True))
+        self._containers = str(state.directory("containers"))
         self._cache = state.directory("cache")
         self._driver: Driver = detect.driver(self.name)
         self._links = Links()
@@ -82,7 +82,7 @@ class Engine:
         name = f"{self.name}-{os.urandom(4).hex()}"
         steps = self._steps(spec)
         group = self._driver.create(name, spec.limits)
-        directory = f"{self._containers}/{name}"
+        directory = f"{self._containers}/{name}" if spec.on_disk else ""
         request = ("start", name, plan.clone_flags(spec), group.unified, directory, group.join, steps)
         container = Container(name, spec, self, group, directory)
         with self._lock:

@@ -34,8 +34,9 @@ def start(spec: ContainerSpec, *, unified: bool, cache: Path) -> bytes:
     """
     has_user = Namespace.USER in spec.namespaces
     has_net = Namespace.NET in spec.namespaces
-    owner = next(((ids.outside, ids.outside) for ids in spec.mappings if ids.inside == 0), None)
-    steps: list[Step] = [("locate", os.path.abspath(spec.rootfs), owner)]  # noqa: PTH100 - keeps symbolic links
+    steps: list[Step] = [("locate", os.path.abspath(spec.rootfs))]  # noqa: PTH100 - keeps symbolic links
+    if spec.on_disk:
+        steps.append(("disk_scratch", spec.root_owner))
     if has_user:
         steps += [("await_go",), ("credentials", 0, 0, None)]
     if Namespace.CGROUP in spec.namespaces:
@@ -45,7 +46,9 @@ def start(spec: ContainerSpec, *, unified: bool, cache: Path) -> bytes:
         steps.append(("hostname", spec.hostname))
     if has_net:
         steps.append(("loopback",))
-    steps.append(("overlay", () if spec.durable else ("volatile",)))
+    if not spec.on_disk:
+        steps.append(("memory_scratch",))
+    steps.append(("overlay", ("userxattr",) if has_user else ()))
     steps += [_mount(mount) for mount in kernel_mounts(spec, unified=unified)[:2]]
     steps.append(("device_binds" if has_user else "device_nodes",))
     steps += [_mount(mount) for mount in kernel_mounts(spec, unified=unified)[2:]]

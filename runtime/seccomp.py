@@ -1,4 +1,4 @@
-"""The seccomp filter: a profile kept as data, compiled once by libseccomp and cached as BPF.
+"""The seccomp filter: a profile kept as data, compiled once and cached as BPF.
 
 The profile (seccomp_profile.json) has the form of the OCI runtime specification's `linux.seccomp`, plus the rules that
 depend on a capability. It allows what Docker's default profile allows. Calls it names and denies fail with EPERM; calls
@@ -9,37 +9,23 @@ import ctypes
 import hashlib
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from runtime import bpf
 from runtime.errors import EngineError
 
-PROFILE = Path(__file__).with_name("seccomp_profile.json")
+_PROFILE = Path(__file__).with_name("seccomp_profile.json")
 _ARCHITECTURES = {
     "x86_64": ("SCMP_ARCH_X86_64", "SCMP_ARCH_X86"),
     "aarch64": ("SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"),
     "riscv64": ("SCMP_ARCH_RISCV64",),
     "ppc64le": ("SCMP_ARCH_PPC64LE",),
-    "s390x": ("SCMP_ARCH_S390X",),
 }
-_OPERATIONS = {"SCMP_CMP_NE": 1, "SCMP_CMP_EQ": 4, "SCMP_CMP_MASKED_EQ": 7}
-_ALLOW = 0x7FFF0000
-_ERRNO = 0x00050000
-_ATTRIBUTE_BAD_ARCH = 2
-_ATTRIBUTE_NO_NEW_PRIVS = 3
-_ATTRIBUTE_OPTIMIZE = 8
-_BINARY_TREE = 2
-
-
-class _Comparison(ctypes.Structure):
-    _fields_ = [
-        ("arg", ctypes.c_uint),
-        ("op", ctypes.c_int),
-        ("datum_a", ctypes.c_uint64),
-        ("datum_b", ctypes.c_uint64),
-    ]
+_RETURN_ALLOW = 0x7FFF0000
+_RETURN_ERRNO = 0x00050000
 
 
 def profile(capabilities: Collection[str]) -> dict[str, Any]:
@@ -51,7 +37,7 @@ def profile(capabilities: Collection[str]) -> dict[str, Any]:
     machine = os.uname().machine
     if machine not in _ARCHITECTURES:
         raise EngineError(f"no system call filter for {machine}", "run without seccomp")
-    source = json.loads(PROFILE.read_text())
+    source = json.loads(_PROFILE.read_text())
     rules = list(source["syscalls"])
     for capability, conditional in source["capabilities"].items():
         rules += conditional["with" if capability in capabilities else "without"]
@@ -67,10 +53,11 @@ def program(capabilities: Collection[str], cache_directory: Path) -> bytes:
     """The filter for a capability set as BPF, an array of struct sock_filter; from the cache where it has it.
 
     Raises:
-        EngineError: libseccomp is missing or refuses the profile.
+        EngineError: libseccomp, which knows the call numbers, is missing.
     """
-    text = json.dumps([sorted(capabilities), os.uname().machine]).encode() + PROFILE.read_bytes()
-    path = cache_directory / f"seccomp-{hashlib.sha256(text).hexdigest()[:16]}.bpf"
+    sources = b"".join(Path(path).read_bytes() for path in (_PROFILE, __file__, bpf.__file__))
+    key = hashlib.sha256(json.dumps([sorted(capabilities), os.uname().machine]).encode() + sources).hexdigest()[:16]
+    path = cache_directory / f"seccomp-{key}.bpf"
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -81,55 +68,38 @@ def program(capabilities: Collection[str], cache_directory: Path) -> bytes:
     return compiled
 
 
-def compile_filter(description: dict[str, Any]) -> bytes:
-    """BPF for a `linux.seccomp` object, laid out as a binary tree (seccomp_attr_set(3), SCMP_FLTATR_CTL_OPTIMIZE).
+def compile_filter(description: Mapping[str, Any]) -> bytes:
+    """BPF for a `linux.seccomp` object; calls this libseccomp doesn't know are left to the default action.
 
     Raises:
-        EngineError: libseccomp is missing or refuses a rule.
+        EngineError: libseccomp is missing.
     """
     library = _library()
-    unknown = _ERRNO | description["defaultErrnoRet"]
-    context = ctypes.c_void_p(library.seccomp_init(ctypes.c_uint32(unknown)))
-    try:
-        _check(library.seccomp_attr_set(context, _ATTRIBUTE_BAD_ARCH, ctypes.c_uint32(unknown)), "bad arch")
-        _check(library.seccomp_attr_set(context, _ATTRIBUTE_NO_NEW_PRIVS, ctypes.c_uint32(0)), "nnp")
-        _check(library.seccomp_attr_set(context, _ATTRIBUTE_OPTIMIZE, ctypes.c_uint32(_BINARY_TREE)), "optimize")
-        _, *others = (
-            library.seccomp_arch_resolve_name(name.removeprefix("SCMP_ARCH_").lower().encode())
-            for name in description["architectures"]
-        )
-        for architecture in others:
-            _check(library.seccomp_arch_add(context, ctypes.c_uint32(architecture)), "architecture")
-        for rule in description["syscalls"]:
-            _add(library, context, rule)
-        with open(os.memfd_create("seccomp"), "r+b") as file:
-            _check(library.seccomp_export_bpf(context, file.fileno()), "export")
-            file.seek(0)
-            return file.read()
-    finally:
-        library.seccomp_release(context)
+    tables: dict[int, dict[int, list[bpf.Rule]]] = {}
+    for architecture in description["architectures"]:
+        token = library.seccomp_arch_resolve_name(architecture.removeprefix("SCMP_ARCH_").lower().encode())
+        table = tables.setdefault(token, {})
+        for entry in description["syscalls"]:
+            for name in entry["names"]:
+                number = library.seccomp_syscall_resolve_name_arch(ctypes.c_uint32(token), name.encode())
+                if number >= 0:
+                    table.setdefault(number, []).append(_rule(entry))
+    return bpf.assemble(tables, _RETURN_ERRNO | description["defaultErrnoRet"])
 
 
-def _add(library: ctypes.CDLL, context: ctypes.c_void_p, rule: dict[str, Any]) -> None:
-    action = _ALLOW if rule["action"] == "SCMP_ACT_ALLOW" else _ERRNO | rule["errnoRet"]
-    comparisons = (_Comparison * len(rule.get("args", ())))(
-        *(
-            _Comparison(part["index"], _OPERATIONS[part["op"]], part["value"], part.get("valueTwo", 0))
-            for part in rule.get("args", ())
-        )
-    )
-    for name in rule["names"]:
-        number = library.seccomp_syscall_resolve_name(name.encode())
-        if number == -1:
-            continue
-        _check(
-            library.seccomp_rule_add_array(context, ctypes.c_uint32(action), number, len(comparisons), comparisons), name
-        )
-
-
-def _check(result: int, subject: str) -> None:
-    if result < 0:
-        raise EngineError(f"libseccomp refuses {subject}: {os.strerror(-result)}", "update libseccomp")
+def _rule(entry: Mapping[str, Any]) -> bpf.Rule:
+    verdict = _RETURN_ALLOW if entry["action"] == "SCMP_ACT_ALLOW" else _RETURN_ERRNO | entry["errnoRet"]
+    if not entry.get("args"):
+        return bpf.Rule(verdict)
+    (argument,) = entry["args"]
+    index, value = argument["index"], argument["value"]
+    match argument["op"]:
+        case "SCMP_CMP_MASKED_EQ":
+            return bpf.Rule(verdict, bpf.Check(index, argument["valueTwo"], mask=value))
+        case "SCMP_CMP_NE":
+            return bpf.Rule(verdict, bpf.Check(index, value, equal=False))
+        case _:
+            return bpf.Rule(verdict, bpf.Check(index, value))
 
 
 @cache
@@ -137,7 +107,7 @@ def _library() -> ctypes.CDLL:
     try:
         library = ctypes.CDLL("libseccomp.so.2")
     except OSError:
-        raise EngineError("libseccomp is not installed", "install the package libseccomp2 (libseccomp)") from None
-    library.seccomp_init.restype = ctypes.c_void_p
+        hint = "install the package libseccomp2 (libseccomp)"
+        raise EngineError("libseccomp, which knows the system call numbers, is not installed", hint) from None
     library.seccomp_arch_resolve_name.restype = ctypes.c_uint32
     return library

@@ -114,7 +114,7 @@ class ContainerSpec:
         env: the whole environment.
         cwd: made when the image lacks it.
         mappings: ids of the user namespace, for uid and gid alike; only with Namespace.USER.
-        durable: whether fsync inside reaches the disk; a container that is removed at its end hardly needs it.
+        on_disk: whether what it writes goes to disk; otherwise to memory, counted against its memory limit.
 
     Raises:
         UsageError: a value without meaning.
@@ -138,7 +138,7 @@ class ContainerSpec:
     no_new_privileges: bool = True
     interface: Interface | None = None
     binds: tuple[Bind, ...] = ()
-    durable: bool = False
+    on_disk: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "argv", tuple(self.argv))
@@ -159,6 +159,12 @@ class ContainerSpec:
         if bool(self.mappings) != (Namespace.USER in self.namespaces):
             raise UsageError("a user namespace needs id mappings, and mappings a user namespace")
         capabilities.mask(self.capabilities)
+
+    @property
+    def root_owner(self) -> tuple[int, int]:
+        """Ids on the host of the user that is root inside."""
+        outside = next((ids.outside for ids in self.mappings if ids.inside == 0), 0)
+        return outside, outside
 
 
 def parse_size(text: str) -> int:
