@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from markupsafe import Markup
-
 from reports.registry import Chart, charts_for, measured
 from reports.series import Measure, Series, collect, value
 from reports.svg import inline
@@ -32,7 +30,7 @@ class Section:
     """What the page shows of one scenario."""
 
     chart: Chart
-    svg: Markup | None
+    svg: str
     groups: tuple[tuple[str, tuple[Line, ...]], ...]
     has_host: bool
     lower_is_better: bool
@@ -47,7 +45,7 @@ def sections(run: Run, table: Table) -> tuple[Section, ...]:
 
 def _section(run: Run, table: Table, chart: Chart) -> Section:
     found = measured(run, chart.scenario)
-    svg = Markup(inline(chart.draw(run), chart.scenario, chart.alt(run))) if found else None
+    svg = inline(chart.draw(run), chart.scenario, chart.alt(run)) if found else ""
     groups = tuple((measure.title, _lines(collect(run, measure), table)) for measure in found)
     return Section(
         chart,
