@@ -6,10 +6,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from runtime.images import Images
+
 from bench.subject import Image, RunSpec
 from bench.subjects.host import Host
 from results.statistics import median, ratio
-from runtime.images import Images
 from tare.state import State
 
 _BLOCKS = 10

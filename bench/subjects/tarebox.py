@@ -14,7 +14,7 @@ from bench.lab import Lab
 from bench.makeup import container_makeup
 from bench.output import Output
 from bench.sizes import container_sizes
-from bench.subject import Availability, Footprint, Image, Makeup, Prepared, RunSpec, Timeline
+from bench.subject import Availability, Footprint, Image, Makeup, Prepared, RunSpec, SubjectError, Timeline
 from results import Kind
 from runtime import ContainerSpec, Engine, Interface, Limits
 
@@ -45,7 +45,10 @@ class TareboxInstance:
 
     def wait(self, timeout: float) -> int:
         """Exit status of the payload."""
-        status = self._container.wait(timeout)
+        try:
+            status = self._container.wait(timeout)
+        except TimeoutError as error:
+            raise SubjectError(f"tarebox did not end in {timeout:g} s") from error
         self.timeline.exited = self._container.exited_ns
         return status
 
@@ -53,7 +56,10 @@ class TareboxInstance:
         self, argv: tuple[str, ...], *, stdin: bytes | None = None, timeout: float | None = None
     ) -> CompletedProcess[bytes]:
         """Run a second command in all its namespaces and cgroups."""
-        return self._container.exec(argv, stdin=stdin, timeout=timeout)
+        try:
+            return self._container.exec(argv, stdin=stdin, timeout=timeout)
+        except TimeoutError as error:
+            raise SubjectError(f"{argv[0]} did not end in {timeout:g} s") from error
 
     def address(self) -> IPv4Address | None:
         """Its address on the bridge."""
@@ -105,6 +111,7 @@ class Tarebox:
             rootfs=Path(spec.prepared.reference),
             argv=spec.argv,
             limits=Limits(memory=spec.memory, cpus=float(spec.cpus), pids=512),
+            on_disk=True,
             interface=Interface(bridge.name, bridge.next_address(), bridge.gateway) if bridge else None,
         )
 
