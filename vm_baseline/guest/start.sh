@@ -1,0 +1,17 @@
+# Process 1 in the final root: network, the ready line, then the payload whose end is the guest's end.
+. /.tare/job.sh
+ip link set lo up
+if [ -n "$address" ]; then
+    ip address add "$address" dev eth0
+    ip link set eth0 up
+    [ -n "$gateway" ] && ip route add default via "$gateway"
+fi
+[ -n "$hold" ] || echo "$nonce:ready"
+if [ -e /.tare/payload.sh ]; then
+    sh /.tare/payload.sh < /dev/null &
+    payload=$!
+fi
+sh /.tare/agent.sh < /dev/null > /dev/null 2>&1 &
+wait $payload
+echo "$nonce:exit $?"
+poweroff -f

@@ -1,0 +1,54 @@
+"""Where running machines keep their files, under paths short enough for Unix sockets."""
+
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+from tare.errors import TareError
+from tare.state import PREFIX, State
+
+_LONGEST = 44
+"""A socket's path has at most 107 bytes (unix(7)), of which libvirt's part below this takes up to 63."""
+
+
+def domain_prefix(state: State) -> str:
+    """What the name of every domain of this state starts with."""
+    return f"{PREFIX}-{state.tag}-"
+
+
+def run_directory(state: State) -> Path:
+    """The state's run directory, by a short link in the temporary directory where its own path is too long.
+
+    Raises:
+        TareError: somebody else's file has the link's name.
+    """
+    target = state.directory(volatile=True)
+    if len(os.fsencode(target)) <= _LONGEST:
+        return target
+    link = link_path(state)
+    try:
+        link.symlink_to(target)
+    except FileExistsError:
+        about = link.lstat()
+        if about.st_uid != os.geteuid() or not link.is_symlink() or link.readlink() != target:
+            raise TareError(f"{link} is in the way", "remove it or choose another TAREBENCH_ROOT") from None
+    return link
+
+
+def link_path(state: State) -> Path:
+    """The short link's path, whether there is one or not."""
+    return Path(tempfile.gettempdir()) / f"{PREFIX}-{state.tag}"
+
+
+def new_directory(state: State, kind: str) -> Path:
+    """A new directory `<run>/<kind>/<four hex digits>`."""
+    parent = run_directory(state) / kind
+    parent.mkdir(exist_ok=True, mode=0o700)
+    while True:
+        path = parent / secrets.token_hex(2)
+        try:
+            path.mkdir(mode=0o700)
+        except FileExistsError:
+            continue
+        return path
