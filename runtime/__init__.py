@@ -1,1 +1,46 @@
-"""The container: kernel facilities, launcher, images."""
+"""The container: kernel facilities, launcher, images.
+
+Names are loaded when first used, so that the launcher and the command line import only what they need.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runtime.bridge import Bridge as Bridge
+    from runtime.bundle import write_bundle as write_bundle
+    from runtime.clean import clean as clean
+    from runtime.container import Container as Container
+    from runtime.doctor import doctor as doctor
+    from runtime.engine import Engine as Engine
+    from runtime.images import Images as Images
+    from runtime.layer import write_layer as write_layer
+    from runtime.spec import Bind as Bind
+    from runtime.spec import ContainerSpec as ContainerSpec
+    from runtime.spec import IdMapping as IdMapping
+    from runtime.spec import Interface as Interface
+    from runtime.spec import Limits as Limits
+    from runtime.spec import Namespace as Namespace
+    from runtime.spec import Rlimit as Rlimit
+    from runtime.spec import parse_size as parse_size
+
+_HOMES = {
+    "Bridge": "bridge",
+    "Container": "container",
+    "Engine": "engine",
+    "Images": "images",
+    "clean": "clean",
+    "doctor": "doctor",
+    "write_bundle": "bundle",
+    "write_layer": "layer",
+    **dict.fromkeys(
+        ("Bind", "ContainerSpec", "IdMapping", "Interface", "Limits", "Namespace", "Rlimit", "parse_size"),
+        "spec",
+    ),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'runtime' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"runtime.{_HOMES[name]}"), name)

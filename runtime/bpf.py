@@ -1,7 +1,7 @@
 """A small assembler for seccomp filters: per architecture a binary search over runs of system call numbers.
 
-Neighbouring numbers mostly share a verdict, so runs make a program several times smaller than one comparison a call,
-and the kernel translates the whole program at every container start. Classic BPF as in the kernel's
+Neighbouring numbers mostly share a verdict, so runs make a program several times smaller than one comparison
+a call, and the kernel translates the whole program at every container start. Classic BPF as in the kernel's
 networking/filter document; struct seccomp_data as in seccomp(2).
 """
 

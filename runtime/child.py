@@ -1,7 +1,9 @@
+# ruff: noqa: PTH102, PTH103 - plain strings and descriptors, as in system calls
 """What runs between clone and exec: the steps of a plan, one method a step.
 
-Everything was decided before the clone; a step only issues its system calls. The first one to fail is reported over
-the channel as (step, errno, detail) and ends the child. The launcher imports this module, so it imports nothing slow.
+Everything was decided before the clone; a step only issues its system calls. The first one to fail is
+reported over the channel as (step, errno, detail) and ends the child. The launcher imports this module, so it
+imports nothing slow.
 """
 
 import errno
@@ -31,7 +33,9 @@ class Child:
         directory: where the container's directory on disk is to be made.
     """
 
-    def __init__(self, channel: socket.socket, stdio: Sequence[int], name: str = "", directory: str = "") -> None:
+    def __init__(
+        self, channel: socket.socket, stdio: Sequence[int], name: str = "", directory: str = ""
+    ) -> None:
         self._channel = channel
         self._stdio = stdio
         self._name = name
@@ -64,7 +68,7 @@ class Child:
             self._groups.append(os.open(path, os.O_WRONLY | os.O_CLOEXEC))
 
     def join_groups(self) -> None:
-        """Move into the opened groups; a thread that writes 0 moves itself, which spares the kernel a global lock."""
+        """Move into the opened groups; writing 0 moves the writer, which spares the kernel a global lock."""
         for descriptor in self._groups:
             os.write(descriptor, b"0")
             os.close(descriptor)
@@ -117,7 +121,7 @@ class Child:
         os.chown("work", *owner)
 
     def memory_scratch(self) -> None:
-        """Enter a fresh tmpfs, which only this mount namespace holds, so that the kernel removes it with that."""
+        """Enter a fresh tmpfs, which goes with this mount namespace, as nothing else holds it."""
         context = syscalls.fsopen("tmpfs")
         syscalls.fsconfig_string(context, "source", self._name)
         syscalls.fsconfig_create(context)
@@ -196,9 +200,7 @@ class Child:
     def bind(self, source: str, target: str, attributes: int) -> None:
         """Mount a path of the host at `target`, resolved as if the root were / already."""
         self._detail = source
-        tree = syscalls.open_tree(
-            syscalls.AT_FDCWD, source, syscalls.OPEN_TREE_CLONE | syscalls.AT_RECURSIVE
-        )
+        tree = syscalls.open_tree(syscalls.AT_FDCWD, source, syscalls.OPEN_TREE_CLONE | syscalls.AT_RECURSIVE)
         if attributes:
             syscalls.mount_setattr(tree, "", attributes=attributes, recursive=True)
         self._detail = target
@@ -209,7 +211,7 @@ class Child:
         os.close(place)
 
     def mask(self, paths: Sequence[str]) -> None:
-        """Hide files behind /dev/null and directories behind an empty read-only one; missing paths are no fault."""
+        """Hide files behind /dev/null, directories behind an empty one; missing paths are no fault."""
         for path in paths:
             self._detail = path
             place = self._existing(path)
@@ -247,14 +249,16 @@ class Child:
             os.close(tree)
             os.close(place)
 
-    def pivot(self, read_only: bool) -> None:
+    def pivot(self) -> None:
         """Make the overlay the root and let go of the host's tree."""
         os.fchdir(self._root)
         syscalls.pivot_root(".", ".")
         syscalls.umount2(".", syscalls.MNT_DETACH)
         os.chdir("/")
-        if read_only:
-            syscalls.mount_setattr(self._root, "", attributes=syscalls.MOUNT_ATTR_RDONLY)
+
+    def read_only_root(self) -> None:
+        """Forbid writing to the root itself, not to what is mounted below."""
+        syscalls.mount_setattr(self._root, "", attributes=syscalls.MOUNT_ATTR_RDONLY)
 
     def working_directory(self, path: str) -> None:
         """Enter the working directory, made when the image lacks it."""
@@ -267,7 +271,7 @@ class Child:
 
     def rlimits(self, limits: Sequence[tuple[int, int, int]]) -> None:
         """Set (resource, soft, hard) limits."""
-        import resource  # noqa: PLC0415 - most containers set none, and the launcher starts faster without
+        import resource
 
         for number, soft, hard in limits:
             resource.setrlimit(number, (soft, hard))
@@ -305,11 +309,13 @@ class Child:
         self._detail = command = argv[0]
         syscalls.close_range(3, 0xFFFFFFFF, syscalls.CLOSE_RANGE_CLOEXEC)
         os.umask(0o022)
-        candidates = [command] if "/" in command else [f"{part}/{command}" for part in path.split(":") if part]
+        candidates = (
+            [command] if "/" in command else [f"{part}/{command}" for part in path.split(":") if part]
+        )
         failure: OSError = FileNotFoundError(errno.ENOENT, "not found")
         for candidate in candidates:
             try:
-                os.execve(candidate, argv, environment)  # noqa: S606 - this is what a container is for
+                os.execve(candidate, tuple(argv), environment)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except PermissionError as error:
@@ -338,10 +344,14 @@ class Child:
         for part in [*parents, last] if directory else parents:
             reached = f"{reached}/{part}"
             try:
-                following = syscalls.openat2(self._root, reached, os.O_PATH | os.O_DIRECTORY, resolve=_IN_ROOT)
+                following = syscalls.openat2(
+                    self._root, reached, os.O_PATH | os.O_DIRECTORY, resolve=_IN_ROOT
+                )
             except FileNotFoundError:
                 os.mkdir(part, 0o755, dir_fd=place)
-                following = syscalls.openat2(self._root, reached, os.O_PATH | os.O_DIRECTORY, resolve=_IN_ROOT)
+                following = syscalls.openat2(
+                    self._root, reached, os.O_PATH | os.O_DIRECTORY, resolve=_IN_ROOT
+                )
             os.close(place)
             place = following
         if not directory:

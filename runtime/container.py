@@ -1,3 +1,4 @@
+# ruff: noqa: PTH123 - plain strings and descriptors, as in system calls
 """A running container, as its engine's callers see it."""
 
 import os
@@ -19,6 +20,11 @@ from tare.errors import TareError
 
 if TYPE_CHECKING:
     from runtime.engine import Engine
+
+_ENDING = frozenset(
+    (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+)
+"""Signals people send whose default action ends a process; see signal(7)."""
 
 
 class _Process:
@@ -104,7 +110,9 @@ class _Process:
                     self._channel.settimeout(None)
             if received is None:
                 self._status = 128 + signal.SIGKILL
-                self._failure = self._failure or EngineError("the launcher process is gone", "start a new engine")
+                self._failure = self._failure or EngineError(
+                    "the launcher process is gone", "start a new engine"
+                )
                 return
             self._take(*received)
 
@@ -138,7 +146,9 @@ class Container(_Process):
         link: name of its veth peer on the host, empty without an interface.
     """
 
-    def __init__(self, name: str, spec: ContainerSpec, engine: "Engine", group: Group, directory: str) -> None:
+    def __init__(
+        self, name: str, spec: ContainerSpec, engine: "Engine", group: Group, directory: str
+    ) -> None:
         super().__init__()
         self.id = name
         self.spec = spec
@@ -165,7 +175,7 @@ class Container(_Process):
         timeout: float | None = None,
         env: Mapping[str, str] | None = None,
     ) -> "subprocess.CompletedProcess[bytes]":
-        """Run another command in the container's namespaces and groups, with its privileges, and await its end.
+        """Run another command in the container's namespaces and groups with its privileges; await its end.
 
         Args:
             argv: the command.
@@ -188,7 +198,9 @@ class Container(_Process):
             given.write(stdin or b"")
             given.seek(0)
             try:
-                process.attach(self._engine.request(request, (given.fileno(), out_write, err_write), (self.pidfd,)))
+                process.attach(
+                    self._engine.request(request, (given.fileno(), out_write, err_write), (self.pidfd,))
+                )
             finally:
                 os.close(out_write)
                 os.close(err_write)
@@ -206,9 +218,28 @@ class Container(_Process):
         except ProcessLookupError:
             return
 
+    def deliver(self, number: int) -> None:
+        """Send a signal as if the command were not process 1 of its namespace.
+
+        The kernel keeps signals without a handler from process 1, so one that would end any other process
+        kills it.
+        """
+        if number in _ENDING and not self._minds(number):
+            number = signal.SIGKILL
+        self.signal(number)
+
+    def _minds(self, number: int) -> bool:
+        """Whether the command catches or ignores the signal; see proc_pid_status(5)."""
+        try:
+            with open(f"/proc/{self.pid}/status") as file:
+                masks = [int(line.split()[1], 16) for line in file if line.startswith(("SigIgn:", "SigCgt:"))]
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return any(mask >> (number - 1) & 1 for mask in masks)
+
     def stop(self, grace: float = 10.0) -> int:
-        """SIGTERM, after `grace` seconds SIGKILL; returns the exit status."""
-        self.signal(signal.SIGTERM)
+        """Deliver SIGTERM, after `grace` seconds SIGKILL; returns the exit status."""
+        self.deliver(signal.SIGTERM)
         try:
             return self.wait(grace)
         except TimeoutError:
@@ -221,10 +252,10 @@ class Container(_Process):
             return
         if self._status is None and self._channel:
             self._kill()
-        self.close()
         teardown.remove_groups(self._group.paths)
         if self._directory:
             teardown.remove_tree(self._directory)
+        self.close()
         self._removed = True
         self._engine.forget(self)
 

@@ -1,4 +1,4 @@
-"""The device nodes and links every container finds in /dev (OCI runtime specification, config-linux, default devices).
+"""The nodes and links every container finds in /dev (OCI runtime specification, default devices).
 
 The launcher imports this module, so it imports nothing slow.
 """
@@ -25,4 +25,4 @@ CGROUP_RULES = (
     "c 5:2 rwm",
     "c 136:* rwm",
 )
-"""What the device controller allows: making any node, opening only the ones above, /dev/ptmx and pseudo terminals."""
+"""What the device controller allows: making any node, opening only these and terminals."""

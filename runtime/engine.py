@@ -1,3 +1,4 @@
+# ruff: noqa: PTH112 - plain strings and descriptors, as in system calls
 """The engine: starts containers through one launcher process, from any thread."""
 
 import os
@@ -16,6 +17,7 @@ from runtime.cgroups.protocol import Driver
 from runtime.container import Container
 from runtime.errors import EngineError
 from runtime.spec import ContainerSpec, Namespace
+from runtime.tenancy import Tenancy
 from runtime.veth import Links
 from tare.errors import ImageError, PrivilegeError
 from tare.state import PREFIX, State
@@ -26,8 +28,9 @@ _LAUNCHER = Path(__file__).with_name("launcher.py")
 class Engine:
     """Starts and owns containers; a context that ends all of them.
 
-    The launcher is a small process of its own, so that containers are cloned from few pages and never from a process
-    with threads. When this process ends in whatever way, the launcher ends its containers and removes what they left.
+    The launcher is a small process of its own, so that containers are cloned from few pages and never from a
+    process with threads. When this process ends in whatever way, the launcher ends its containers and removes
+    what they left.
 
     Args:
         state: where the containers' directories are, and the tag their kernel objects carry.
@@ -44,6 +47,9 @@ class Engine:
         self._containers = str(state.directory("containers"))
         self._cache = state.directory("cache")
         self._driver: Driver = detect.driver(self.name)
+        self._tenancy = Tenancy(
+            state.directory(volatile=True), prepare=self._driver.prepare, remove=self._driver.close
+        )
         self._links = Links()
         self._lock = threading.Lock()
         self._started: set[Container] = set()
@@ -66,24 +72,36 @@ class Engine:
         stdout: int | None = None,
         stderr: int | None = None,
     ) -> Container:
-        """Start a container; returns before its command runs, and what goes wrong on the way is raised by its wait.
+        """Start a container; returns at once, and what goes wrong on its way up is raised by its wait.
 
         Args:
             spec: the container.
-            stdin: descriptor to become its standard input; this process's own when None. Likewise the other two.
+            stdin: descriptor to become its standard input; this process's own when None. Likewise the other
+                two.
 
         Raises:
             ImageError: no such image directory.
             CgroupError: no write access to control groups, or a limit the kernel refuses.
             EngineError: the launcher is gone.
         """
-        if not os.path.isdir(spec.rootfs):  # noqa: PTH112 - on the start path
-            raise ImageError(f"no image directory {spec.rootfs}", "name an existing root filesystem directory")
+        if not os.path.isdir(spec.rootfs):
+            raise ImageError(
+                f"no image directory {spec.rootfs}", "name an existing root filesystem directory"
+            )
         name = f"{self.name}-{os.urandom(4).hex()}"
         steps = self._steps(spec)
         group = self._driver.create(name, spec.limits)
         directory = f"{self._containers}/{name}" if spec.on_disk else ""
-        request = ("start", name, plan.clone_flags(spec), group.unified, directory, group.join, steps)
+        request = (
+            "start",
+            name,
+            plan.clone_flags(spec),
+            group.unified,
+            directory,
+            group.paths,
+            group.join,
+            steps,
+        )
         container = Container(name, spec, self, group, directory)
         with self._lock:
             self._started.add(container)
@@ -103,7 +121,7 @@ class Engine:
     def request(
         self, message: tuple[object, ...], stdio: Sequence[int | None], extra: Sequence[int] = ()
     ) -> socket.socket:
-        """Send a request to the launcher, with stdio (own ones for None) and further descriptors; returns its channel.
+        """Send a request to the launcher with stdio, own for None, and more descriptors; returns its channel.
 
         Raises:
             EngineError: the launcher is gone.
@@ -136,6 +154,7 @@ class Engine:
             container.remove()
         self._control.close()
         self._launcher.wait()
+        self._tenancy.leave()
         self._links.close()
 
     def __enter__(self) -> Self:
@@ -149,8 +168,7 @@ class Engine:
     def _steps(self, spec: ContainerSpec) -> bytes:
         steps = self._plans.get(spec)
         if steps is None:
-            unified = bool(self._driver.controllers) and self._driver.parents()[0].startswith("/sys/fs/cgroup/tare")
-            steps = self._plans[spec] = plan.start(spec, unified=unified, cache=self._cache)
+            steps = self._plans[spec] = plan.start(spec, unified=self._driver.unified, cache=self._cache)
         return steps
 
 
@@ -162,6 +180,6 @@ def _map_ids(pid: int, spec: ContainerSpec) -> None:
         try:
             Path(f"/proc/{pid}/{name}").write_text(text)
         except OSError as error:
-            raise EngineError(f"the kernel refuses the id mapping: {error.strerror}", "see user_namespaces(7)") from error
-
-
+            raise EngineError(
+                f"the kernel refuses the id mapping: {error.strerror}", "see user_namespaces(7)"
+            ) from error

@@ -50,8 +50,12 @@ def setup_error(step: str, number: int, detail: str) -> TareError:
     reason = os.strerror(number)
     if step == "execute":
         if number in (errno.ENOENT, errno.ENOTDIR):
-            return CommandNotFoundError(f"command {detail!r} not found in the image", "check the name and PATH")
-        return CommandNotExecutableError(f"command {detail!r} can't be executed: {reason}", "check its mode and format")
+            return CommandNotFoundError(
+                f"command {detail!r} not found in the image", "check the name and PATH"
+            )
+        return CommandNotExecutableError(
+            f"command {detail!r} can't be executed: {reason}", "check its mode and format"
+        )
     subject = f"{step.replace('_', ' ')} {detail}".rstrip()
     if step in ("open_groups", "join_groups"):
         return CgroupError(f"can't join the control group: {subject}: {reason}", _HINTS.get(number, ""))

@@ -9,9 +9,29 @@ from pathlib import Path
 from tare.errors import ImageError
 from tare.state import State
 
-_BUSYBOX_PLACES = ("/bin/busybox", "/usr/bin/busybox", "/usr/lib/initramfs-tools/bin/busybox", "/usr/sbin/busybox")
+_BUSYBOX_PLACES = (
+    "/bin/busybox",
+    "/usr/bin/busybox",
+    "/usr/lib/initramfs-tools/bin/busybox",
+    "/usr/sbin/busybox",
+)
 _BUSYBOX_HINT = "install the package busybox-static (Debian, Ubuntu) or busybox (Fedora, Arch)"
-_DIRECTORIES = ("bin", "dev", "etc", "home", "mnt", "proc", "root", "run", "sbin", "sys", "usr/bin", "usr/sbin", "var", "www")
+_DIRECTORIES = (
+    "bin",
+    "dev",
+    "etc",
+    "home",
+    "mnt",
+    "proc",
+    "root",
+    "run",
+    "sbin",
+    "sys",
+    "usr/bin",
+    "usr/sbin",
+    "var",
+    "www",
+)
 _FILES = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
     "etc/group": "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n",
@@ -31,7 +51,7 @@ class Images:
         self._directory = state.directory("images")
 
     def resolve(self, reference: str) -> Path:
-        """The root filesystem directory a person means: a path (with a slash, or `.`), or a name in the store.
+        """The root filesystem directory a person means: a path (with a slash, or `.`), or a stored name.
 
         Raises:
             ImageError: there is none.
@@ -39,12 +59,18 @@ class Images:
         if "/" in reference or reference in (".", ".."):
             path = Path(reference)
             if not path.is_dir():
-                raise ImageError(f"no image directory {reference}", "name an existing root filesystem directory")
+                raise ImageError(
+                    f"no image directory {reference}", "name an existing root filesystem directory"
+                )
             return path.absolute()
         path = self._directory / reference
         if reference and path.is_dir():
             return path
-        hint = "make it with `tarebox image bootstrap busybox`" if reference == "busybox" else f"known are: {self._known()}"
+        hint = (
+            "make it with `tarebox image bootstrap busybox`"
+            if reference == "busybox"
+            else f"known are: {self._known()}"
+        )
         raise ImageError(f"no image {reference!r}", hint)
 
     def bootstrap_busybox(self, name: str = "busybox") -> Path:
@@ -64,7 +90,9 @@ class Images:
                 root.rename(path)
             except OSError as error:
                 if not path.is_dir():
-                    raise ImageError(f"can't put the image {name} in place: {error.strerror}", "check the disk") from error
+                    raise ImageError(
+                        f"can't put the image {name} in place: {error.strerror}", "check the disk"
+                    ) from error
         return path
 
     def _known(self) -> str:
@@ -114,7 +142,9 @@ def _populate(root: Path, busybox: Path) -> None:
         os.umask(umask)
     shutil.copyfile(busybox, root / "bin/busybox")
     (root / "bin/busybox").chmod(0o755)
-    listed = subprocess.run([busybox, "--list-full"], check=True, capture_output=True, text=True).stdout.split()
+    listed = subprocess.run(
+        [busybox, "--list-full"], check=True, capture_output=True, text=True
+    ).stdout.split()
     for applet in listed:
         link = root / applet
         if not os.path.lexists(link):

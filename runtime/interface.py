@@ -1,4 +1,4 @@
-"""Addresses, routes and link state inside a network namespace, by ioctl; see netdevice(7) and route struct rtentry.
+"""Addresses, routes and link state in a network namespace, by ioctl; see netdevice(7).
 
 The launcher imports this module, so it imports nothing slow.
 """
@@ -45,7 +45,9 @@ def default_route(gateway: str) -> None:
     """
     anywhere = _sockaddr("0.0.0.0")  # noqa: S104 - a destination, not a bound address
     flags = _RTF_UP | _RTF_GATEWAY
-    entry = struct.pack("@L16s16s16sHhLPhPLLH", 0, anywhere, _sockaddr(gateway), anywhere, flags, 0, 0, 0, 0, 0, 0, 0, 0)
+    entry = struct.pack(
+        "@L16s16s16sHhLPhPLLH", 0, anywhere, _sockaddr(gateway), anywhere, flags, 0, 0, 0, 0, 0, 0, 0, 0
+    )
     _ioctl(_SIOCADDRT, entry)
 
 

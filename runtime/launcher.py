@@ -1,12 +1,17 @@
-"""The process that clones containers: small, single-threaded, one for each engine, run as `python -S -I launcher.py`.
+# ruff: noqa: PTH100, PTH120 - plain strings and descriptors, as in system calls
+"""The process that clones containers, small and single-threaded, one an engine: `python -S -I launcher.py`.
 
 It takes requests over the control socket and answers each over the channel that came with it:
-    request  ("start", id, flags, v2 group or "", directory, groups, steps)   channel, stdin, stdout, stderr
-             ("exec", flags, v2 group or "", groups, steps)                   channel, stdin, stdout, stderr, pidfd
-    answer   ("created", pid, monotonic ns) with a pidfd; ("failed", step, errno, detail) from the child itself;
-             ("exited", status as waitstatus_to_exitcode, monotonic ns)
-A channel that closes kills its process; a control socket that closes ends all of them, and what they leave on the
-host is removed. Nothing here decides anything: the plan does.
+    ("start", id, flags, v2 group or "", directory or "", group directories, files to join, steps)
+        with channel, stdin, stdout, stderr
+    ("exec", flags, v2 group or "", files to join, steps)
+        with channel, stdin, stdout, stderr, pidfd of the container
+Answers:
+    ("created", pid, monotonic ns) with a pidfd
+    ("failed", step, errno, detail), from the child itself
+    ("exited", status as of waitstatus_to_exitcode, monotonic ns)
+When a channel closes, its process is killed and what it left on the host removed; when the control socket
+closes, this is done for all. Nothing here decides anything: the plan does.
 """
 
 import gc
@@ -19,20 +24,22 @@ import sys
 import time
 from typing import Any, NoReturn
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120 - no pathlib here
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from runtime import syscalls, teardown, wire  # noqa: E402 - the path above leads to it
-from runtime.child import SETUP_FAILED, Child  # noqa: E402
+from runtime import syscalls, teardown, wire
+from runtime.child import SETUP_FAILED, Child
 
 
 class _Running:
-    """A process of ours, from clone to reaping."""
+    """A process of ours, until it has ended and its channel is closed."""
 
     def __init__(self, pid: int, pidfd: int, channel: socket.socket, debris: tuple[str, list[str]]) -> None:
         self.pid = pid
         self.pidfd = pidfd
         self.channel = channel
         self.debris = debris
+        self.has_ended = False
+        self.is_released = False
 
 
 class Launcher:
@@ -76,6 +83,7 @@ class Launcher:
         flags: int,
         unified: str,
         directory: str,
+        paths: list[str],
         groups: list[str],
         plan: bytes,
     ) -> None:
@@ -88,7 +96,7 @@ class Launcher:
         if pid == 0:
             child = Child(channel, descriptors, name, directory)
             child.run([("open_groups", groups), ("join_groups",), *steps])
-        self._track(pid, pidfd, channel, (directory, groups))
+        self._track(pid, pidfd, channel, (directory, paths))
 
     def _exec(
         self,
@@ -131,33 +139,40 @@ class Launcher:
         _answer(channel, ("created", pid, created), [pidfd])
 
     def _event(self, descriptor: int) -> None:
-        running = self._running[descriptor]
-        if descriptor != running.pidfd:
-            signal.pidfd_send_signal(running.pidfd, signal.SIGKILL)
-            self._poll.modify(descriptor, 0)
-            return
+        running = self._running.pop(descriptor)
+        self._poll.unregister(descriptor)
+        if descriptor == running.pidfd:
+            self._reap(running)
+        else:
+            running.is_released = True
+            if not running.has_ended:
+                signal.pidfd_send_signal(running.pidfd, signal.SIGKILL)
+        if running.has_ended and running.is_released:
+            self._clear(running)
+
+    def _reap(self, running: _Running) -> None:
         _, status = os.waitpid(running.pid, 0)
         ended = time.monotonic_ns()
-        _answer(running.channel, ("exited", os.waitstatus_to_exitcode(status), ended))
-        self._forget(running)
-
-    def _forget(self, running: _Running) -> None:
-        for descriptor in (running.pidfd, running.channel.fileno()):
-            self._poll.unregister(descriptor)
-            del self._running[descriptor]
+        running.has_ended = True
         os.close(running.pidfd)
+        _answer(running.channel, ("exited", os.waitstatus_to_exitcode(status), ended))
+
+    def _clear(self, running: _Running) -> None:
         running.channel.close()
+        directory, groups = running.debris
+        teardown.remove_groups(groups)
+        if directory:
+            teardown.remove_tree(directory)
 
     def _end_all(self) -> None:
-        remaining = {id(running): running for running in self._running.values()}.values()
+        remaining = list({id(running): running for running in self._running.values()}.values())
         for running in remaining:
-            signal.pidfd_send_signal(running.pidfd, signal.SIGKILL)
+            if not running.has_ended:
+                signal.pidfd_send_signal(running.pidfd, signal.SIGKILL)
         for running in remaining:
-            os.waitpid(running.pid, 0)
-            directory, groups = running.debris
-            teardown.remove_groups([os.path.dirname(group) for group in groups])  # noqa: PTH120
-            if directory:
-                teardown.remove_tree(directory)
+            if not running.has_ended:
+                self._reap(running)
+            self._clear(running)
 
 
 def _join_and_run(
@@ -198,9 +213,9 @@ def main() -> None:
     """Serve on the socket whose descriptor is the first argument."""
     control = socket.socket(fileno=int(sys.argv[1]))
     os.set_inheritable(control.fileno(), False)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
     os.umask(0)
     syscalls.unshare(syscalls.CLONE_NEWNS)
     syscalls.mount_setattr(syscalls.AT_FDCWD, "/", propagation=syscalls.MS_SLAVE, recursive=True)

@@ -35,7 +35,9 @@ ATTRIBUTES = {
 
 PROC = Mount("/proc", "proc", ("nosuid", "noexec", "nodev"))
 DEV = Mount("/dev", "tmpfs", ("nosuid", "strictatime"), ("mode=755", "size=65536k"))
-PTS = Mount("/dev/pts", "devpts", ("nosuid", "noexec"), ("newinstance", "ptmxmode=0666", "mode=0620", "gid=5"))
+PTS = Mount(
+    "/dev/pts", "devpts", ("nosuid", "noexec"), ("newinstance", "ptmxmode=0666", "mode=0620", "gid=5")
+)
 SHM = Mount("/dev/shm", "tmpfs", ("nosuid", "noexec", "nodev"), ("mode=1777", "size=65536k"))
 MQUEUE = Mount("/dev/mqueue", "mqueue", ("nosuid", "noexec", "nodev"))
 SYSFS = Mount("/sys", "sysfs", ("nosuid", "noexec", "nodev", "ro"))

@@ -1,3 +1,4 @@
+# ruff: noqa: PTH100 - plain strings and descriptors, as in system calls
 """From a specification to the steps the new process carries out, decided in full before the clone."""
 
 import marshal
@@ -34,7 +35,7 @@ def start(spec: ContainerSpec, *, unified: bool, cache: Path) -> bytes:
     """
     has_user = Namespace.USER in spec.namespaces
     has_net = Namespace.NET in spec.namespaces
-    steps: list[Step] = [("locate", os.path.abspath(spec.rootfs))]  # noqa: PTH100 - keeps symbolic links
+    steps: list[Step] = [("locate", os.path.abspath(spec.rootfs))]
     if spec.on_disk:
         steps.append(("disk_scratch", spec.root_owner))
     if has_user:
@@ -53,13 +54,17 @@ def start(spec: ContainerSpec, *, unified: bool, cache: Path) -> bytes:
     steps.append(("device_binds" if has_user else "device_nodes",))
     steps += [_mount(mount) for mount in kernel_mounts(spec, unified=unified)[2:]]
     read_only = mounts.ATTRIBUTES["ro"]
-    steps += [("bind", str(bind.source), bind.target, read_only if bind.read_only else 0) for bind in spec.binds]
+    steps += [
+        ("bind", str(bind.source), bind.target, read_only if bind.read_only else 0) for bind in spec.binds
+    ]
     steps += [("mask", mounts.MASKED), ("read_only", mounts.READ_ONLY)]
     if spec.interface:
         address = spec.interface.address
         gateway = str(spec.interface.gateway or "")
         steps += [("await_go",), ("interface", str(address.ip), str(address.netmask), gateway)]
-    steps += [("pivot", spec.read_only), ("working_directory", spec.cwd)]
+    steps += [("pivot",), ("working_directory", spec.cwd)]
+    if spec.read_only:
+        steps.append(("read_only_root",))
     steps += _finish(spec, cache)
     return marshal.dumps(steps)
 
@@ -75,7 +80,9 @@ def execute(spec: ContainerSpec, *, cache: Path) -> bytes:
 
 def kernel_mounts(spec: ContainerSpec, *, unified: bool) -> tuple[mounts.Mount, ...]:
     """The kernel filesystems the container gets, /proc and /dev first."""
-    kept = tuple(mount for mount in mounts.KERNEL if mount is not mounts.MQUEUE or Namespace.IPC in spec.namespaces)
+    kept = tuple(
+        mount for mount in mounts.KERNEL if mount is not mounts.MQUEUE or Namespace.IPC in spec.namespaces
+    )
     if unified and Namespace.CGROUP in spec.namespaces:
         return (*kept, mounts.CGROUP2)
     return kept

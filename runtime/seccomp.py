@@ -1,8 +1,9 @@
 """The seccomp filter: a profile kept as data, compiled once and cached as BPF.
 
-The profile (seccomp_profile.json) has the form of the OCI runtime specification's `linux.seccomp`, plus the rules that
-depend on a capability. It allows what Docker's default profile allows. Calls it names and denies fail with EPERM; calls
-it doesn't know fail with ENOSYS, so that a C library newer than the profile falls back as on an older kernel.
+The profile (seccomp_profile.json) has the form of the OCI runtime specification's `linux.seccomp`, plus the
+rules that depend on a capability. It allows what Docker's default profile allows. Calls it names and denies
+fail with EPERM; calls it doesn't know fail with ENOSYS, so that a C library newer than the profile falls back
+as on an older kernel.
 """
 
 import ctypes
@@ -56,7 +57,9 @@ def program(capabilities: Collection[str], cache_directory: Path) -> bytes:
         EngineError: libseccomp, which knows the call numbers, is missing.
     """
     sources = b"".join(Path(path).read_bytes() for path in (_PROFILE, __file__, bpf.__file__))
-    key = hashlib.sha256(json.dumps([sorted(capabilities), os.uname().machine]).encode() + sources).hexdigest()[:16]
+    key = hashlib.sha256(
+        json.dumps([sorted(capabilities), os.uname().machine]).encode() + sources
+    ).hexdigest()[:16]
     path = cache_directory / f"seccomp-{key}.bpf"
     try:
         return path.read_bytes()

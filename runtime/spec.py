@@ -12,7 +12,7 @@ from runtime import capabilities, syscalls
 from tare.errors import UsageError
 
 MINIMUM_MEMORY = 4 << 20
-"""Bytes below which no process gets as far as its own code; the limit Docker has is 6 MiB, containers need less."""
+"""Bytes below which no process gets as far as its own code; Docker's own minimum is 6 MiB."""
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SIZE = re.compile(r"(\d+)([kmgt]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
 _HOSTNAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?", re.ASCII)
@@ -149,7 +149,9 @@ class ContainerSpec:
         if not self.cwd.startswith("/"):
             raise UsageError(f"the working directory {self.cwd!r} is relative", "give an absolute path")
         if not _HOSTNAME.fullmatch(self.hostname):
-            raise UsageError(f"{self.hostname!r} is no hostname", "use up to 64 letters, digits, dots and hyphens")
+            raise UsageError(
+                f"{self.hostname!r} is no hostname", "use up to 64 letters, digits, dots and hyphens"
+            )
         if self.uid < 0 or self.gid < 0:
             raise UsageError(f"user {self.uid}:{self.gid} has no meaning", "ids are 0 or more")
         if Namespace.MNT not in self.namespaces or Namespace.PID not in self.namespaces:
@@ -168,7 +170,7 @@ class ContainerSpec:
 
 
 def parse_size(text: str) -> int:
-    """Bytes from a size as Docker writes it: digits and an optional k, m, g or t (powers of 1024), `b` and `ib` allowed.
+    """Bytes from a size as Docker writes it: digits, and k, m, g or t for powers of 1024.
 
     Raises:
         UsageError: the text is no size.

@@ -1,8 +1,10 @@
+# ruff: noqa: D402 - each docstring names its manual page, which looks like a signature
 """Thin wrappers for the system calls containers need and Python 3.11's `os` lacks.
 
-Each wrapper makes exactly one call, raises OSError with its errno, and keeps the kernel's argument order. Out of
-scope: anything `os`, `signal`, `socket` or `fcntl` offers already, mount(2) (the file-descriptor based mount calls
-replace it), and any policy. The launcher imports this module, so it imports nothing slow.
+Each wrapper makes exactly one call, raises OSError with its errno, and keeps the kernel's argument order. Out
+of
+scope: anything `os`, `signal`, `socket` or `fcntl` offers already, mount(2) (the file-descriptor based mount
+    calls replace it), and any policy. The launcher imports this module, so it imports nothing slow.
 """
 
 import ctypes
@@ -160,9 +162,7 @@ def openat2(directory: int, path: str, flags: int, *, resolve: int, mode: int = 
     """Open `path` below a directory descriptor under the RESOLVE_* limits, close-on-exec; see openat2(2)."""
     how = _OpenHow(flags=flags | os.O_CLOEXEC, mode=mode, resolve=resolve)
     size = _long(ctypes.sizeof(how))
-    return _checked(
-        _syscall(_long(_SYS_OPENAT2), directory, os.fsencode(path), ctypes.byref(how), size)
-    )
+    return _checked(_syscall(_long(_SYS_OPENAT2), directory, os.fsencode(path), ctypes.byref(how), size))
 
 
 def fsopen(filesystem: str) -> int:
@@ -173,9 +173,7 @@ def fsopen(filesystem: str) -> int:
 def fsconfig_string(context: int, key: str, value: str) -> None:
     """Set one `key=value` mount option; values are at most 255 bytes; see fsconfig(2)."""
     _checked(
-        _syscall(
-            _long(_SYS_FSCONFIG), context, FSCONFIG_SET_STRING, key.encode(), os.fsencode(value), 0
-        )
+        _syscall(_long(_SYS_FSCONFIG), context, FSCONFIG_SET_STRING, key.encode(), os.fsencode(value), 0)
     )
 
 
@@ -196,13 +194,11 @@ def fsmount(context: int, attributes: int) -> int:
 
 def open_tree(directory: int, path: str, flags: int) -> int:
     """A descriptor of a mount, or with OPEN_TREE_CLONE of a detached copy; see open_tree(2)."""
-    return _checked(
-        _syscall(_long(_SYS_OPEN_TREE), directory, os.fsencode(path), flags | OPEN_TREE_CLOEXEC)
-    )
+    return _checked(_syscall(_long(_SYS_OPEN_TREE), directory, os.fsencode(path), flags | OPEN_TREE_CLOEXEC))
 
 
 def move_mount(mount: int, directory: int, path: str = "") -> None:
-    """Attach the mount of a descriptor at `path`, or on the directory descriptor itself; see move_mount(2)."""
+    """Attach the mount of a descriptor at `path`, or on the directory itself; see move_mount(2)."""
     flags = MOVE_MOUNT_F_EMPTY_PATH | (0 if path else MOVE_MOUNT_T_EMPTY_PATH)
     _checked(_syscall(_long(_SYS_MOVE_MOUNT), mount, b"", directory, os.fsencode(path), flags))
 
@@ -215,9 +211,7 @@ def mount_setattr(
     flags = (0 if path else AT_EMPTY_PATH) | (AT_RECURSIVE if recursive else 0)
     size = _long(ctypes.sizeof(change))
     _checked(
-        _syscall(
-            _long(_SYS_MOUNT_SETATTR), directory, os.fsencode(path), flags, ctypes.byref(change), size
-        )
+        _syscall(_long(_SYS_MOUNT_SETATTR), directory, os.fsencode(path), flags, ctypes.byref(change), size)
     )
 
 
@@ -245,9 +239,7 @@ def seccomp_filter(program: bytes, flags: int) -> None:
     """Install a classic BPF program (an array of struct sock_filter) as seccomp filter; see seccomp(2)."""
     descriptor = _SockFprog(len=len(program) // 8, filter=program)
     number = _SYS_SECCOMP[os.uname().machine]
-    _checked(
-        _syscall(_long(number), SECCOMP_SET_MODE_FILTER, _long(flags), ctypes.byref(descriptor))
-    )
+    _checked(_syscall(_long(number), SECCOMP_SET_MODE_FILTER, _long(flags), ctypes.byref(descriptor)))
 
 
 def close_range(first: int, last: int, flags: int) -> None:

@@ -1,3 +1,4 @@
+# ruff: noqa: PTH106, PTH208 - plain strings and descriptors, as in system calls
 """Removing what a container left on the host: its directory and its control groups.
 
 The launcher imports this module, so it imports nothing slow.
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 
 
 def remove_tree(path: str) -> None:
-    """Remove a directory with all below it, whatever its modes; symbolic links are not followed; a missing one is fine.
+    """Remove a directory with all below it, symbolic links not followed; a missing one is fine.
 
     Raises:
         OSError: something below can't be removed.

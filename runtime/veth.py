@@ -5,6 +5,9 @@ from typing import Any
 from runtime.spec import Interface
 from tare.errors import NetworkError
 
+_NAME_LENGTH = 15
+"""Longest link name, IFNAMSIZ without its NUL; see netdevice(7)."""
+
 
 class Links:
     """Makes and removes veth pairs over one netlink socket, opened when first needed."""
@@ -30,13 +33,14 @@ class Links:
         found = netlink.link_lookup(ifname=interface.bridge)
         if not found:
             raise NetworkError(f"no bridge {interface.bridge} on this host", "make it first")
-        prefix, _, unique = name.partition("-")
-        link = f"{prefix[:7]}{unique}"
+        link = name.replace("-", "")[:_NAME_LENGTH]
         peer = {"ifname": "eth0", "net_ns_fd": pid}
         try:
             netlink.link("add", ifname=link, kind="veth", peer=peer, master=found[0], state="up")
         except error as failure:
-            raise NetworkError(f"can't make a veth pair on {interface.bridge}: {failure}", "see `tarebox doctor`") from None
+            raise NetworkError(
+                f"can't make a veth pair on {interface.bridge}: {failure}", "see `tarebox doctor`"
+            ) from None
         return link
 
     def remove(self, link: str) -> None:
@@ -47,7 +51,9 @@ class Links:
                 netlink.link("del", index=index)
             except error as failure:
                 if failure.code != 19:
-                    raise NetworkError(f"can't remove the link {link}: {failure}", "run `tarebox clean`") from None
+                    raise NetworkError(
+                        f"can't remove the link {link}: {failure}", "run `tarebox clean`"
+                    ) from None
 
     def close(self) -> None:
         """Close the netlink socket."""
@@ -56,7 +62,7 @@ class Links:
             self._netlink = None
 
     def _open(self) -> tuple[Any, Any]:
-        from pyroute2 import IPRoute, NetlinkError  # noqa: PLC0415 - 0.2 s that only networks should cost
+        from pyroute2 import IPRoute, NetlinkError
 
         self._netlink = self._netlink or IPRoute()
         return self._netlink, NetlinkError

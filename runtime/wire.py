@@ -1,7 +1,8 @@
 """Messages between the engine and its launcher: marshalled values with descriptors, over a stream socket.
 
-Both ends run the same interpreter and the socket is a private pair, which is what marshal asks for; it is the one
-serialiser that costs the launcher no import. The launcher imports this module, so it imports nothing slow.
+Both ends run the same interpreter and the socket is a private pair, which is what marshal asks for; it is the
+one serialiser that costs the launcher no import. The launcher imports this module, so it imports nothing
+slow.
 """
 
 import array
@@ -9,13 +10,14 @@ import marshal
 import socket
 import struct
 from collections.abc import Sequence
+from typing import Any
 
 _HEADER = struct.Struct("=I")
 _MAX_DESCRIPTORS = 64
 _DESCRIPTOR_SPACE = socket.CMSG_SPACE(_MAX_DESCRIPTORS * array.array("i").itemsize)
 
 
-def send(channel: socket.socket, message: object, descriptors: Sequence[int] = ()) -> None:
+def send(channel: socket.socket, message: Any, descriptors: Sequence[int] = ()) -> None:
     """Send one message; the receiver gets copies of the descriptors.
 
     Args:

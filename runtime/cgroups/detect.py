@@ -26,7 +26,10 @@ def hierarchies(mountinfo: str) -> tuple[list[Hierarchy], str]:
         if kind[0] == "cgroup2":
             unified = unified or mountpoint
         elif kind[0] == "cgroup":
-            controllers = frozenset(option for option in kind[2].split(",") if "=" not in option) - {"rw", "ro"}
+            controllers = frozenset(option for option in kind[2].split(",") if "=" not in option) - {
+                "rw",
+                "ro",
+            }
             first.setdefault(kind[2], Hierarchy(mountpoint, controllers))
     return list(first.values()), unified
 
@@ -34,15 +37,19 @@ def hierarchies(mountinfo: str) -> tuple[list[Hierarchy], str]:
 def driver(parent: str, mountinfo: str | None = None) -> Driver:
     """The driver for this host.
 
-    A controller is either on version 1 or on version 2; on a hybrid host those we limit are on version 1, where the
-    named or empty version 2 tree only tracks processes.
+    A controller is either on version 1 or on version 2; on a hybrid host those we limit are on version 1,
+    where the named or empty version 2 tree only tracks processes.
 
     Args:
         parent: name of the group of our own below which containers' groups are made.
         mountinfo: text to read instead of this process's own.
     """
-    version1, unified = hierarchies(Path("/proc/self/mountinfo").read_text() if mountinfo is None else mountinfo)
-    on_version1 = [hierarchy for hierarchy in version1 if hierarchy.controllers & {*CONTROLLERS, "devices", "cpuacct"}]
+    version1, unified = hierarchies(
+        Path("/proc/self/mountinfo").read_text() if mountinfo is None else mountinfo
+    )
+    on_version1 = [
+        hierarchy for hierarchy in version1 if hierarchy.controllers & {*CONTROLLERS, "devices", "cpuacct"}
+    ]
     if on_version1 and all(os.access(hierarchy.mountpoint, os.W_OK) for hierarchy in on_version1):
         return DriverV1(on_version1, parent)
     if unified and not on_version1:

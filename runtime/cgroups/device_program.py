@@ -1,4 +1,4 @@
-"""The device controller of version 2: a BPF program on the group, see bpf(2) and the kernel's admin-guide/cgroup-v2."""
+"""The device controller of version 2, a BPF program; see bpf(2) and the kernel's admin-guide/cgroup-v2."""
 
 import ctypes
 import os

@@ -1,7 +1,9 @@
+# ruff: noqa: PTH102, PTH123 - plain strings and descriptors, as in system calls
 """Reading and writing the small files of control groups, with errors a person understands."""
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 
 from runtime.errors import CgroupError
 
@@ -29,7 +31,7 @@ def read(path: str) -> str:
         CgroupError: the group is gone or unreadable.
     """
     try:
-        with open(path) as file:  # noqa: PTH123 - one call a read, no path object
+        with open(path) as file:
             return file.read()
     except OSError as error:
         raise refused(f"read {path}", error) from error
@@ -51,9 +53,15 @@ def make(path: str) -> None:
         CgroupError: no write access, or the name exists.
     """
     try:
-        os.mkdir(path, 0o755)  # noqa: PTH102 - on the start path
+        os.mkdir(path, 0o755)
     except OSError as error:
         raise refused(f"make {path}", error) from error
+
+
+def remove_if_empty(path: str) -> None:
+    """Remove a group that has no groups below and no processes."""
+    with suppress(OSError):
+        os.rmdir(path)
 
 
 def below(path: str) -> Iterator[str]:
@@ -69,4 +77,6 @@ def below(path: str) -> Iterator[str]:
 
 def refused(what: str, error: OSError) -> CgroupError:
     """The error for a system call on a control group."""
-    return CgroupError(f"can't {what}: {error.strerror}", "run as root or in a delegated group, see `tarebox doctor`")
+    return CgroupError(
+        f"can't {what}: {error.strerror}", "run as root or in a delegated group, see `tarebox doctor`"
+    )

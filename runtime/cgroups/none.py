@@ -1,4 +1,4 @@
-"""No control groups at all, for ordinary users on hosts that delegate none: good for containers without limits."""
+"""No control groups at all, where the host delegates none: good for containers without limits."""
 
 from runtime.errors import CgroupError
 from runtime.spec import Limits
@@ -32,10 +32,17 @@ class DriverNone:
     """Makes no groups."""
 
     controllers: frozenset[str] = frozenset()
+    unified = False
 
     def parents(self) -> tuple[str, ...]:
         """None."""
         return ()
+
+    def prepare(self) -> None:
+        """Nothing to make."""
+
+    def close(self) -> None:
+        """Nothing to remove."""
 
     def create(self, name: str, limits: Limits) -> GroupNone:
         """Nothing, as long as nothing is to be limited.

@@ -46,16 +46,33 @@ class Group(Protocol):
 
 
 class Driver(Protocol):
-    """Makes groups below one parent of our own."""
+    """Makes groups below one parent of our own.
+
+    Attributes:
+        controllers: those the host offers us.
+        unified: whether they are version 2.
+    """
 
     controllers: frozenset[str]
+    unified: bool
 
     def create(self, name: str, limits: Limits) -> Group:
         """Make the groups `name` and set the limits.
 
         Raises:
-            CgroupError: no write access, a controller that a limit needs is missing, or the kernel refuses a value.
+            CgroupError: no write access, a controller that a limit needs is missing, or the kernel refuses a
+                value.
         """
+
+    def prepare(self) -> None:
+        """Make the parents, or find them made.
+
+        Raises:
+            CgroupError: no write access.
+        """
+
+    def close(self) -> None:
+        """Remove the parents, unless groups are left below."""
 
     def parents(self) -> tuple[str, ...]:
         """The directories of our own under which all groups are made, whether they exist or not."""

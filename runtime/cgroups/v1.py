@@ -1,4 +1,5 @@
-"""Version 1 of control groups: a hierarchy for each controller; see cgroups(7) and the kernel's cgroup-v1 documents."""
+# ruff: noqa: PTH102 - plain strings and descriptors, as in system calls
+"""Version 1 of control groups: a hierarchy for each controller; see cgroups(7)."""
 
 import os
 from collections.abc import Mapping
@@ -58,6 +59,8 @@ class DriverV1:
         parent: name of the group of our own at the top of each.
     """
 
+    unified = False
+
     def __init__(self, hierarchies: list[Hierarchy], parent: str) -> None:
         self._parents = {
             controller: f"{hierarchy.mountpoint}/{parent}"
@@ -66,7 +69,6 @@ class DriverV1:
             if controller in hierarchy.controllers
         }
         self.controllers = frozenset(self._parents)
-        self._prepared = False
 
     def parents(self) -> tuple[str, ...]:
         """The directories of our own."""
@@ -78,8 +80,6 @@ class DriverV1:
         Raises:
             CgroupError: no write access, a missing controller, or a value the kernel refuses.
         """
-        if not self._prepared:
-            self._prepare()
         group = GroupV1({controller: f"{parent}/{name}" for controller, parent in self._parents.items()})
         try:
             for path in group.paths:
@@ -91,20 +91,30 @@ class DriverV1:
             raise
         return group
 
-    def _prepare(self) -> None:
+    def close(self) -> None:
+        """Remove the parents, unless groups are left below."""
+        for path in self.parents():
+            files.remove_if_empty(path)
+
+    def prepare(self) -> None:
+        """Make the parents, or find them made.
+
+        Raises:
+            CgroupError: no write access.
+        """
         for path in self.parents():
             try:
-                os.mkdir(path, 0o755)  # noqa: PTH102
+                os.mkdir(path, 0o755)
             except FileExistsError:
                 continue
             except OSError as error:
                 raise files.refused(f"make {path}", error) from error
-        if "devices" in self._parents:
+        parent = self._parents.get("devices")
+        if parent and files.read(f"{parent}/devices.list").startswith("a "):
             # New groups inherit their parent's rules, so these are written once for all containers.
-            files.write(f"{self._parents['devices']}/devices.deny", "a")
+            files.write(f"{parent}/devices.deny", "a")
             for rule in devices.CGROUP_RULES:
-                files.write(f"{self._parents['devices']}/devices.allow", rule)
-        self._prepared = True
+                files.write(f"{parent}/devices.allow", rule)
 
     def _limit(self, group: GroupV1, limits: Limits) -> None:
         if limits.memory is not None:

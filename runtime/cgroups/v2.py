@@ -1,3 +1,4 @@
+# ruff: noqa: PTH112 - plain strings and descriptors, as in system calls
 """Version 2 of control groups, one unified hierarchy; see the kernel's admin-guide/cgroup-v2."""
 
 import os
@@ -13,10 +14,9 @@ from runtime.spec import Limits
 class GroupV2:
     """One container's group."""
 
-    join: tuple[str, ...] = ()
-
     def __init__(self, path: str) -> None:
-        self.paths = (path,)
+        self.paths: tuple[str, ...] = (path,)
+        self.join: tuple[str, ...] = ()
         self.unified = path
 
     def memory_bytes(self) -> int:
@@ -45,11 +45,12 @@ class DriverV2:
         base: the group below which this process may make its own, as a path from the mount point.
     """
 
+    unified = True
+
     def __init__(self, hierarchy: Hierarchy, parent: str, base: str = "") -> None:
         self._base = f"{hierarchy.mountpoint}/{base}".rstrip("/")
         self._parent = f"{self._base}/{parent}"
         self.controllers = hierarchy.controllers
-        self._prepared = False
 
     def parents(self) -> tuple[str, ...]:
         """The directory of our own."""
@@ -61,8 +62,6 @@ class DriverV2:
         Raises:
             CgroupError: no write access, a missing controller, or a value the kernel refuses.
         """
-        if not self._prepared:
-            self._prepare()
         group = GroupV2(f"{self._parent}/{name}")
         files.make(group.unified)
         try:
@@ -75,14 +74,22 @@ class DriverV2:
             raise
         return group
 
-    def _prepare(self) -> None:
-        if not os.path.isdir(self._parent):  # noqa: PTH112
+    def close(self) -> None:
+        """Remove the parent, unless groups are left below."""
+        files.remove_if_empty(self._parent)
+
+    def prepare(self) -> None:
+        """Make the parent and hand it the controllers, or find it made.
+
+        Raises:
+            CgroupError: no write access.
+        """
+        if not os.path.isdir(self._parent):
             files.make(self._parent)
         enable = " ".join(f"+{name}" for name in CONTROLLERS if name in self.controllers)
         if enable:
             for directory in (self._base, self._parent):
                 files.write(f"{directory}/cgroup.subtree_control", enable)
-        self._prepared = True
 
     def _limit(self, path: str, limits: Limits) -> None:
         wanted = zip(CONTROLLERS, (limits.memory, limits.cpus, limits.pids), strict=True)

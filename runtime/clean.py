@@ -1,0 +1,134 @@
+# ruff: noqa: PTH106, PTH208 - plain strings and descriptors, as in system calls
+"""Removing all that a state left on the host, also after a crash, found by the name it carries."""
+
+import os
+import select
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from runtime import syscalls, teardown
+from runtime.cgroups import detect, files
+from tare.state import PREFIX, State
+
+_DEATH_TIMEOUT = 10_000
+
+
+def clean(state: State) -> list[str]:
+    """End and remove everything of this state's runtime; also what is in use.
+
+    Returns:
+        What was removed, one line each.
+
+    Raises:
+        NetworkError: a link can't be removed.
+        OSError: a group or directory can't be removed.
+    """
+    name = PREFIX + state.tag
+    groups = list(_groups(name))
+    return [
+        *_end(dict(_launchers(name)), "launcher"),
+        *_end(dict.fromkeys(_members(groups), name) | dict(_rooted(name)), "process"),
+        *_unmount(name),
+        *_remove_groups(groups),
+        *_remove_links(name),
+        *_remove_directories(state),
+    ]
+
+
+def _launchers(name: str) -> Iterator[tuple[int, str]]:
+    for pid in _pids():
+        with suppress(OSError):
+            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if arguments[-2:-1] == [name.encode()] and any(
+                part.endswith(b"/launcher.py") for part in arguments
+            ):
+                yield pid, name
+
+
+def _rooted(name: str) -> Iterator[tuple[int, str]]:
+    """Processes with a root mount of ours."""
+    for pid in _pids():
+        with suppress(OSError):
+            for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines():
+                source = line.partition(" - ")[2].split(" ")[1]
+                if source.startswith(f"{name}-"):
+                    yield pid, source
+
+
+def _pids() -> list[int]:
+    own = os.getpid()
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and int(entry) != own]
+
+
+def _groups(name: str) -> Iterator[str]:
+    version1, unified = detect.hierarchies(Path("/proc/self/mountinfo").read_text())
+    tops = [hierarchy.mountpoint for hierarchy in version1] + ([unified] if unified else [])
+    own = set(detect.driver(name).parents())
+    for parent in [*(f"{top}/{name}" for top in tops), *sorted(own - {f"{top}/{name}" for top in tops})]:
+        yield from files.below(parent)
+
+
+def _members(groups: list[str]) -> Iterator[int]:
+    for group in groups:
+        with suppress(OSError):
+            yield from map(int, Path(group, "cgroup.procs").read_text().split())
+
+
+def _end(processes: dict[int, str], kind: str) -> Iterator[str]:
+    for pid, name in processes.items():
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            poll.poll(_DEATH_TIMEOUT)
+        except ProcessLookupError:
+            continue
+        finally:
+            os.close(descriptor)
+        yield f"{kind} {pid} of {name}"
+
+
+def _unmount(name: str) -> Iterator[str]:
+    for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
+        before, _, after = line.partition(" - ")
+        if after.split(" ")[1].startswith(f"{name}-"):
+            mountpoint = before.split(" ")[4].encode().decode("unicode_escape")
+            syscalls.umount2(mountpoint, syscalls.MNT_DETACH)
+            yield f"mount {mountpoint}"
+
+
+def _remove_groups(groups: list[str]) -> Iterator[str]:
+    for group in groups:
+        try:
+            os.rmdir(group)
+        except FileNotFoundError:
+            continue
+        yield f"control group {group}"
+
+
+def _remove_links(name: str) -> Iterator[str]:
+    left = [link for link in os.listdir("/sys/class/net") if link.startswith(name)]
+    if not left:
+        return
+    from runtime.veth import Links
+
+    links = Links()
+    try:
+        for link in left:
+            links.remove(link)
+            yield f"link {link}"
+    finally:
+        links.close()
+
+
+def _remove_directories(state: State) -> Iterator[str]:
+    leftovers = [*state.data.glob("containers/*"), *state.data.glob("images/.new-*")]
+    for path in leftovers:
+        teardown.remove_tree(str(path))
+        yield f"directory {path}"

@@ -1,0 +1,112 @@
+# ruff: noqa: PTH110, PTH123 - plain strings and descriptors, as in system calls
+"""What this host can and cannot do for containers, one line a check."""
+
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+from runtime import syscalls
+from runtime.cgroups import detect
+from runtime.cgroups.protocol import CONTROLLERS
+from runtime.images import find_busybox
+from tare.errors import TareError
+from tare.state import PREFIX, State
+
+
+class Check(NamedTuple):
+    """One finding; `line` says it to a person."""
+
+    name: str
+    ok: bool
+    line: str
+
+
+def doctor(state: State) -> list[Check]:
+    """Check everything containers need; nothing is left changed."""
+    return [
+        _check("privilege", _privilege),
+        _check("control groups", lambda: _version(state)),
+        *(_controller(state, name) for name in (*CONTROLLERS, "devices", "cpuacct")),
+        *(_filesystem(name) for name in ("overlay", "tmpfs", "proc", "sysfs", "devpts", "mqueue")),
+        *(_namespace(name) for name in ("pid", "net", "ipc", "mnt", "uts", "cgroup", "user", "time")),
+        _check("seccomp", _seccomp),
+        _check("veth and bridge", _links),
+        _check("busybox", lambda: f"static busybox at {find_busybox()}"),
+    ]
+
+
+class _Missing(Exception):
+    pass
+
+
+def _check(name: str, probe: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, probe())
+    except (_Missing, TareError) as missing:
+        return Check(name, False, str(missing))
+    except OSError as error:
+        return Check(name, False, f"{name}: {error.strerror}")
+
+
+def _privilege() -> str:
+    if os.geteuid() != 0:
+        raise _Missing("not root; run with sudo")
+    return "running as root"
+
+
+def _version(state: State) -> str:
+    driver = detect.driver(PREFIX + state.tag)
+    if not driver.controllers:
+        raise _Missing("no writable control groups; containers run without limits")
+    return f"version {2 if driver.unified else 1}, controllers {', '.join(sorted(driver.controllers))}"
+
+
+def _controller(state: State, name: str) -> Check:
+    driver = detect.driver(PREFIX + state.tag)
+    if driver.unified and name in ("devices", "cpuacct"):
+        return Check(f"controller {name}", True, f"{name} is part of version 2")
+    if name in driver.controllers:
+        return Check(f"controller {name}", True, f"{name} limits can be set")
+    return Check(f"controller {name}", False, f"no writable {name} controller; mount or delegate it")
+
+
+def _filesystem(name: str) -> Check:
+    def probe() -> str:
+        os.close(syscalls.fsopen(name))
+        return f"{name} can be mounted through fsopen"
+
+    check = _check(f"filesystem {name}", probe)
+    return check if check.ok else Check(check.name, False, f"no {name} through fsopen; {check.line}")
+
+
+def _namespace(name: str) -> Check:
+    present = os.path.exists(f"/proc/self/ns/{name}")
+    line = f"{name} namespaces are there" if present else f"this kernel has no {name} namespaces"
+    return Check(f"namespace {name}", present, line)
+
+
+def _seccomp() -> str:
+    from runtime import capabilities, seccomp
+
+    with open("/proc/self/status") as file:
+        if "Seccomp:" not in file.read():
+            raise _Missing("this kernel has no seccomp")
+    size = len(seccomp.compile_filter(seccomp.profile(capabilities.DEFAULT))) // 8
+    return f"the filter compiles to {size} instructions"
+
+
+def _links() -> str:
+    from pyroute2 import IPRoute, NetlinkError
+
+    name = f"{PREFIX}{os.urandom(4).hex()}"
+    with IPRoute() as netlink:
+        try:
+            netlink.link("add", ifname=f"{name}b", kind="bridge")
+            netlink.link("add", ifname=f"{name}v", kind="veth", peer={"ifname": f"{name}p"})
+        except NetlinkError as error:
+            raise _Missing(f"can't make links: {error}") from None
+        finally:
+            for suffix in "vb":
+                for index in netlink.link_lookup(ifname=f"{name}{suffix}"):
+                    netlink.link("del", index=index)
+    return "links can be made"
