@@ -1,7 +1,29 @@
 """The virtual machine side: the same root file system booted by QEMU through libvirt."""
 
-from vm_baseline.hypervisor import Hypervisor, Prepared
+from vm_baseline.accelerator import Proof, probe, qemu_version
+from vm_baseline.clean import clean
+from vm_baseline.doctor import doctor
+from vm_baseline.hypervisor import Hypervisor
+from vm_baseline.kernel import Kernel, find_kernel
 from vm_baseline.machine import Machine
+from vm_baseline.prepared import Prepared, discard
+from vm_baseline.profile import Profile
 from vm_baseline.spec import Accelerator, MachineSpec, Tap
 
-__all__ = ["Accelerator", "Hypervisor", "Machine", "MachineSpec", "Prepared", "Tap"]
+__all__ = [
+    "Accelerator",
+    "Hypervisor",
+    "Kernel",
+    "Machine",
+    "MachineSpec",
+    "Prepared",
+    "Profile",
+    "Proof",
+    "Tap",
+    "clean",
+    "discard",
+    "doctor",
+    "find_kernel",
+    "probe",
+    "qemu_version",
+]

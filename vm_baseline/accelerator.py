@@ -102,11 +102,14 @@ def _boot(state: State, kernel: Kernel, model: str) -> str | None:
         assemble([build_base(state, kernel, ())], Job(nonce), initrd)
         command = [
             QEMU, "-name", f"guest={domain_prefix(state)}probe", "-machine", "q35,accel=kvm", "-cpu", model,
-            "-m", "256", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio",
+            "-m", "256", "-nodefaults", "-no-user-config", "-no-reboot",
+            "-display", "none", "-serial", "stdio",
             "-kernel", str(kernel.image), "-initrd", str(initrd),
             "-append", f"rdinit={RDINIT} console=ttyS0 quiet panic=-1",
         ]  # fmt: skip
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as qemu:
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as qemu:
             try:
                 return _listen(qemu, f"{nonce}:ready".encode())
             finally:

@@ -1,5 +1,6 @@
 """The host's end of the channel to the agent in the guest (guest/agent.sh has the protocol)."""
 
+import contextlib
 import itertools
 import socket
 import subprocess
@@ -76,10 +77,8 @@ class Agent:
         """End the thread and close the sockets; may be called twice."""
         for end in (self._listener, self._connection):
             if end is not None and end.fileno() >= 0:
-                try:
+                with contextlib.suppress(OSError):  # the other side may have hung up already
                     end.shutdown(socket.SHUT_RDWR)
-                except OSError:  # the other side has hung up already
-                    pass
         self._thread.join()
         self._listener.close()
         if self._connection is not None:

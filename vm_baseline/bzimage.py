@@ -68,7 +68,9 @@ def vmlinux(data: bytes) -> bytes:
             if image[:4] != ELF_MAGIC:
                 raise KernelError("the kernel's compressed part holds no ELF image", "name another kernel")
             return image
-    raise KernelError(f"the kernel's compression is unknown (it starts with {payload[:6].hex()})", "name a vmlinux")
+    raise KernelError(
+        f"the kernel's compression is unknown (it starts with {payload[:6].hex()})", "name a vmlinux"
+    )
 
 
 def decompress_module(path: Path) -> bytes:
@@ -113,7 +115,9 @@ def _bzip2(payload: bytes) -> bytes:
 def _tool(name: str) -> Callable[[bytes], bytes]:
     def run(payload: bytes) -> bytes:
         if shutil.which(name) is None:
-            raise KernelError(f"the kernel is compressed with {name}, which is not installed", f"install {name}")
+            raise KernelError(
+                f"the kernel is compressed with {name}, which is not installed", f"install {name}"
+            )
         done = subprocess.run([name, "-dcq"], input=payload, capture_output=True, check=False)
         if done.returncode:
             message = done.stderr.decode(errors="replace").strip()

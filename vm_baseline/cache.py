@@ -1,7 +1,6 @@
 """Build products that appear under their name whole or not at all."""
 
 import errno
-import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +23,7 @@ def cached(target: Path, make: Callable[[Path], None]) -> Path:
         product = Path(workshop, target.name)
         make(product)
         try:
-            os.rename(product, target)
+            product.rename(target)
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise

@@ -48,7 +48,9 @@ class Connection:
 
     def __init__(self, state: State, uri: str | None = None) -> None:
         if importlib.util.find_spec("libvirt") is None:
-            raise HypervisorError("the Python module libvirt is missing", "install libvirt-python or run tools/setup")
+            raise HypervisorError(
+                "the Python module libvirt is missing", "install libvirt-python or run tools/setup"
+            )
         self.root: Path | None = None
         self._lock = threading.Lock()
         with ExitStack() as undo:
@@ -64,7 +66,7 @@ class Connection:
             with theirs:
                 self._process = subprocess.Popen(
                     [*command, sys.executable, "-m", "vm_baseline.worker", str(theirs.fileno()), uri,
-                     str(run_directory(state))],
+                     str(run_directory(state)), *([str(self.root)] if self.root else [])],
                     pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                     stderr=subprocess.PIPE, start_new_session=True,
                 )  # fmt: skip
@@ -116,10 +118,10 @@ def _furnish(root: Path, state: State) -> None:
 
 
 def _with_packaged_user(root: Path) -> list[str]:
-    """A command prefix under which the user exists that a privileged libvirt looks up whatever qemu.conf says.
+    """A command prefix under which the user exists that a privileged libvirt always looks up.
 
-    The user comes with the system daemon's package, which an embedded libvirt has no need of; where it is missing,
-    the worker sees account files with it, in a mount namespace of its own.
+    The user comes with the system daemon's package, which an embedded libvirt has no need of; where it is
+    missing, the worker sees account files with it, in a mount namespace of its own.
     """
     if os.geteuid() != 0 or _exists(_PACKAGED_NAME):
         return []
@@ -142,7 +144,7 @@ def _exists(name: str) -> bool:
 def _hint(message: str) -> str:
     if "no connection driver" in message:
         return "install the package libvirt-daemon-driver-qemu or run tools/setup"
-    if "find" in message and "emulator" in message or "qemu-system" in message:
+    if ("find" in message and "emulator" in message) or "qemu-system" in message:
         return "install the package qemu-system-x86 or run tools/setup"
     if "connect socket" in message or "Failed to connect" in message:
         return "start libvirtd, or leave --connect away"

@@ -5,7 +5,7 @@ Source: Documentation/driver-api/early-userspace/buffer-format.rst of the Linux 
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -59,7 +59,7 @@ def device(name: str, mode: int, major: int, minor: int) -> Entry:
     return Entry(name, stat.S_IFCHR | mode, device=(major, minor))
 
 
-def write(entries: Iterator[Entry] | list[Entry], out: BinaryIO) -> None:
+def write(entries: Iterable[Entry], out: BinaryIO) -> None:
     """Write an archive, time stamps zero, so that equal entries give equal bytes.
 
     Raises:
@@ -103,7 +103,7 @@ def tree(root: Path) -> Iterator[Entry]:
         name = os.path.relpath(path, root)
         data, inode, nlink = b"", 0, about.st_nlink
         if stat.S_ISLNK(about.st_mode):
-            data = os.fsencode(os.readlink(path))
+            data = os.fsencode(Path(path).readlink())
         elif stat.S_ISREG(about.st_mode):
             nlink, key = about.st_nlink, (about.st_dev, about.st_ino)
             if key not in numbers:

@@ -17,6 +17,7 @@ from vm_baseline.cache import cached
 from vm_baseline.cpio import walk
 from vm_baseline.errors import HypervisorError
 
+_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 _ROOM = 64 << 20
 _GROWTH = 1.25
 _GRAIN = 1 << 20
@@ -52,7 +53,7 @@ class Disk:
 
 
 def fingerprint(rootfs: Path) -> str:
-    """Sixteen hex digits that change when anything below the directory does (by stat(2), contents are not read).
+    """Sixteen hex digits that change when anything below the directory does, judged by stat(2) alone.
 
     Raises:
         ImageError: there is no such directory, or it can't be read.
@@ -61,7 +62,15 @@ def fingerprint(rootfs: Path) -> str:
     try:
         for path in walk(str(rootfs)):
             about = os.lstat(path)
-            fields = (path, about.st_mode, about.st_uid, about.st_gid, about.st_size, about.st_ctime_ns, about.st_ino)
+            fields = (
+                path,
+                about.st_mode,
+                about.st_uid,
+                about.st_gid,
+                about.st_size,
+                about.st_ctime_ns,
+                about.st_ino,
+            )
             digest.update(repr(fields).encode())
     except OSError as error:
         raise ImageError(
@@ -70,8 +79,8 @@ def fingerprint(rootfs: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def build_disk(rootfs: Path, dest: Path, format: Format = Format.RAW) -> Disk:  # noqa: A002 - the field's word
-    """Write a disk image with one ext4 file system that holds the directory; equal trees give equal raw images.
+def build_disk(rootfs: Path, dest: Path, format: Format = Format.RAW) -> Disk:
+    """Write a disk image with one ext4 file system that holds the directory.
 
     Args:
         rootfs: the root directory.
@@ -86,7 +95,17 @@ def build_disk(rootfs: Path, dest: Path, format: Format = Format.RAW) -> Disk:  
     try:
         _make_ext4(rootfs, raw)
         if format is not Format.RAW:
-            run("qemu-img", "convert", "-f", "raw", "-O", format.value, str(raw), str(dest), package="qemu-utils")
+            run(
+                "qemu-img",
+                "convert",
+                "-f",
+                "raw",
+                "-O",
+                format.value,
+                str(raw),
+                str(dest),
+                package="qemu-utils",
+            )
     finally:
         if raw != dest:
             raw.unlink(missing_ok=True)
@@ -105,12 +124,29 @@ def describe(path: Path) -> Disk:
 
 def base_disk(state: State, rootfs: Path, mark: str) -> Path:
     """The raw image of a directory with that fingerprint, cached."""
-    return cached(state.data / "disks" / f"{mark}.raw", lambda product: _make_ext4(rootfs, product))
+    return cached(cached_disk(state, mark), lambda product: _make_ext4(rootfs, product))
+
+
+def cached_disk(state: State, mark: str) -> Path:
+    """Where that image is, or would be."""
+    return state.data / "disks" / f"{mark}.raw"
 
 
 def overlay(base: Path, dest: Path) -> None:
     """A qcow2 image that reads from the base and keeps what is written, so that instances share the base."""
-    run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(base), str(dest), package="qemu-utils")
+    run(
+        "qemu-img",
+        "create",
+        "-q",
+        "-f",
+        "qcow2",
+        "-F",
+        "raw",
+        "-b",
+        str(base),
+        str(dest),
+        package="qemu-utils",
+    )
 
 
 def run(tool: str, *arguments: str, package: str, environment: dict[str, str] | None = None) -> str:
@@ -119,10 +155,8 @@ def run(tool: str, *arguments: str, package: str, environment: dict[str, str] | 
     Raises:
         HypervisorError: it is missing or fails.
     """
-    if shutil.which(tool, path=_PATH) is None:
-        raise HypervisorError(f"{tool} is missing", f"install the package {package} or run tools/setup")
     done = subprocess.run(
-        [tool, *arguments], capture_output=True, text=True, check=False,
+        [require(tool, package), *arguments], capture_output=True, text=True, check=False,
         env={**os.environ, "PATH": _PATH, "LC_ALL": "C", **(environment or {})},
     )  # fmt: skip
     if done.returncode:
@@ -131,7 +165,15 @@ def run(tool: str, *arguments: str, package: str, environment: dict[str, str] | 
     return done.stdout
 
 
-_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+def require(tool: str, package: str) -> str:
+    """Where a tool is.
+
+    Raises:
+        HypervisorError: it is missing.
+    """
+    if (found := shutil.which(tool, path=_PATH)) is None:
+        raise HypervisorError(f"{tool} is missing", f"install the package {package} or run tools/setup")
+    return found
 
 
 def _make_ext4(rootfs: Path, dest: Path) -> None:
@@ -156,7 +198,9 @@ def _needed(rootfs: Path) -> tuple[int, int]:
             total += -(-about.st_size // 4096) * 4096 if stat.S_ISREG(about.st_mode) else 4096
             count += 1
     except OSError as error:
-        raise ImageError(f"can't read the image {rootfs}: {error.strerror}", "name a root directory") from error
+        raise ImageError(
+            f"can't read the image {rootfs}: {error.strerror}", "name a root directory"
+        ) from error
     inodes = count + 4096
     size = int(total * _GROWTH) + inodes * _INODE_BYTES + _ROOM
     return -(-size // _GRAIN) * _GRAIN, inodes

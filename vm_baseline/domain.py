@@ -1,7 +1,7 @@
 """libvirt's description of a machine.
 
-libvirt (from 9.0 on) takes QEMU's microvm with explicit virtio-mmio addresses, so both kinds of machine are described
-natively; only the machine properties it has no words for go through its `qemu:commandline` extension.
+libvirt (from 9.0 on) takes QEMU's microvm with explicit virtio-mmio addresses, so both kinds of machine are
+described natively; only machine properties it has no words for go through its `qemu:commandline` extension.
 Source: https://libvirt.org/formatdomain.html and drvqemu.html, "Pass-through of arbitrary QEMU commands".
 """
 
@@ -110,7 +110,9 @@ class Domain:
         _add(devices, "memballoon", model="none")
 
 
-def _add(parent: ElementTree.Element, tag: str, text: str | None = None, **attributes: str) -> ElementTree.Element:
+def _add(
+    parent: ElementTree.Element, tag: str, text: str | None = None, **attributes: str
+) -> ElementTree.Element:
     element = ElementTree.SubElement(parent, tag, attributes)
     element.text = text
     return element

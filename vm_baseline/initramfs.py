@@ -1,7 +1,7 @@
-"""The guest's first file system: our init, a static busybox and the modules, and where asked the image itself.
+"""The guest's first file system: our init, a static busybox and modules, and where asked the image itself.
 
-Three archives, one after the other, make an initramfs (buffer-format.rst of the Linux kernel): our own part and the
-image, both cached, and the job of this one instance.
+Three archives, one after the other, make an initramfs (buffer-format.rst of the Linux kernel): our own part
+and the image, both cached, and the job of this one instance.
 """
 
 import hashlib
@@ -26,8 +26,8 @@ HOME = ".tare"
 RDINIT = f"/{HOME}/init.sh"
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _GUEST = Path(__file__).parent / "guest"
-_APPLETS = ("cat", "cp", "dd", "env", "insmod", "ip", "kill", "mkdir", "mkfifo", "mount", "poweroff", "rm", "setsid",
-            "sh", "stat", "switch_root")  # fmt: skip
+_APPLETS = ("cat", "cp", "dd", "env", "insmod", "ip", "kill", "mkdir", "mkfifo", "mount", "poweroff", "rm",
+            "setsid", "sh", "stat", "switch_root")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,9 @@ class Job:
             "boot_modules": " ".join(self.boot_modules),
             "agent_modules": " ".join(self.agent_modules),
             "disk": self.disk,
-            "address": f"{network.with_prefixlen} broadcast {network.network.broadcast_address}" if network else "",
+            "address": f"{network.with_prefixlen} broadcast {network.network.broadcast_address}"
+            if network
+            else "",
             "gateway": str(self.gateway or ""),
             "hold": "1" if self.hold else "",
         }
@@ -100,7 +102,9 @@ def host_busybox() -> Path:
     for name in ("busybox.static", "busybox-static", "busybox"):
         if (found := shutil.which(name)) and _is_static(Path(found)):
             return Path(found)
-    raise HypervisorError("a static busybox for the guest is missing", "install busybox-static or run tools/setup")
+    raise HypervisorError(
+        "a static busybox for the guest is missing", "install busybox-static or run tools/setup"
+    )
 
 
 def build_base(state: State, kernel: Kernel, wanted: Iterable[str]) -> Path:
@@ -146,7 +150,12 @@ def build_image(state: State, rootfs: Path, fingerprint: str) -> Path:
         except (OSError, OverflowError) as error:
             raise ImageError(f"can't pack the image {rootfs}: {error}") from error
 
-    return cached(state.data / "initramfs" / f"image-{fingerprint}", make)
+    return cached(cached_image(state, fingerprint), make)
+
+
+def cached_image(state: State, fingerprint: str) -> Path:
+    """Where that archive is, or would be."""
+    return state.data / "initramfs" / f"image-{fingerprint}"
 
 
 def assemble(parts: Sequence[Path], job: Job, out: Path) -> None:

@@ -102,30 +102,36 @@ def _unpack_image(source: Path, product: Path) -> None:
 def _unpack_package(product: Path) -> None:
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         tool, package = next(((t, p) for t, p in _HINTS.items() if shutil.which(t)), ("", "a kernel package"))
-        raise KernelError("the host has no guest kernel", f"install {package}" + (f" with {tool}" if tool else ""))
+        raise KernelError(
+            "the host has no guest kernel", f"install {package}" + (f" with {tool}" if tool else "")
+        )
     product.mkdir(mode=0o755)
     _run(["apt-get", "download", "-q", *_kernel_packages()], product)
-    for package in product.glob("*.deb"):
-        _run(["dpkg-deb", "-x", package.name, "."], product)
-        package.unlink()
+    for archive in product.glob("*.deb"):
+        _run(["dpkg-deb", "-x", archive.name, "."], product)
+        archive.unlink()
     if not (product / "lib").exists():
         (product / "lib").symlink_to("usr/lib")
 
 
 def _kernel_packages() -> list[str]:
-    """The packages with image and modules that the distribution's metapackage for virtual machines stands for."""
+    """The packages, with image and modules, behind the distribution's metapackage for virtual machines."""
     for metapackage in _METAPACKAGES:
         listing = subprocess.run(
-            ["apt-cache", "depends", "--recurse", "--no-recommends", "--no-suggests", "--important", metapackage],
+            ["apt-cache", "depends", "--recurse", "--important", metapackage],
             capture_output=True, text=True, check=False,
         ).stdout  # fmt: skip
         if found := re.findall(r"^(linux-(?:image|modules)-\d\S*)$", listing, re.MULTILINE):
             return sorted(set(found))
-    raise KernelError("apt knows no kernel package for virtual machines", "run apt-get update, or use --kernel FILE")
+    raise KernelError(
+        "apt knows no kernel package for virtual machines", "run apt-get update, or use --kernel FILE"
+    )
 
 
 def _run(command: list[str], directory: Path) -> None:
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
     if done.returncode:
         message = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise KernelError(f"{' '.join(command[:2])} failed: {message}", "run apt-get update, or use --kernel FILE")
+        raise KernelError(
+            f"{' '.join(command[:2])} failed: {message}", "run apt-get update, or use --kernel FILE"
+        )

@@ -1,8 +1,6 @@
 """One running virtual machine."""
 
 import contextlib
-import os
-import re
 import shutil
 import signal
 import subprocess
@@ -98,6 +96,11 @@ class Machine:
             return self._domain.xml()
 
     @property
+    def console(self) -> bytes:
+        """What firmware and kernel said on the serial line before the ready line."""
+        return self._serial.transcript.boot
+
+    @property
     def directory(self) -> Path:
         """The instance's files (overlay disk, initramfs, sockets)."""
         return self._ends.directory
@@ -131,7 +134,7 @@ class Machine:
         """Wait for the ready line; its time in monotonic ns.
 
         Raises:
-            NotReadyError: it did not come within the seconds given, or the guest ended; the machine is removed.
+            NotReadyError: it did not come within the seconds given, or the guest ended; it is removed.
         """
         limit = self._ready_timeout if timeout is None else timeout
         serial = self._serial
@@ -140,7 +143,9 @@ class Machine:
             return serial.ready_ns
         last = serial.transcript.last_line()
         self.remove()
-        what = "ended before it was ready" if in_time else f"was not ready within {limit:g} s and has been ended"
+        what = (
+            "ended before it was ready" if in_time else f"was not ready within {limit:g} s and has been ended"
+        )
         heard = f"its last words were {last!r}" if last else "it said nothing"
         raise NotReadyError(f"the guest {self.name} {what}: {heard}", "allow more time or more memory")
 
@@ -209,31 +214,3 @@ class Machine:
             self._removed = True
             self._ends.release()
             self._forget(self)
-
-
-def qemu_pid(name: str, root: Path | None) -> int | None:
-    """The process of the QEMU that runs a domain: from libvirt's pid file, else from the command lines in /proc."""
-    if root is not None:
-        try:
-            return int((root / "run/qemu" / f"{name}.pid").read_text())
-        except (OSError, ValueError):
-            return None
-    return next((pid for pid, guest in qemu_processes(name) if guest == name), None)
-
-
-def qemu_processes(prefix: str) -> list[tuple[int, str]]:
-    """Process and guest name of each QEMU whose guest name starts so."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        try:
-            words = Path("/proc", entry, "cmdline").read_bytes().split(b"\0")
-        except OSError:  # it ended meanwhile
-            continue
-        if b"-name" not in words[:-1]:
-            continue
-        guest = os.fsdecode(words[words.index(b"-name") + 1])
-        if match := re.match(rf"guest=({re.escape(prefix)}[^,]*)", guest):
-            found.append((int(entry), match[1]))
-    return found

@@ -1,7 +1,7 @@
 """Kernel modules a guest needs, in the order they must be loaded.
 
-Dependencies are read from each module's own `.modinfo` section, so a tree that depmod has never seen (a package
-unpacked but not installed) works too.
+Dependencies are read from each module's own `.modinfo` section, so a tree that depmod has never seen (a
+package unpacked but not installed) works too.
 """
 
 import re
@@ -21,7 +21,7 @@ def resolve(tree: Path, wanted: Iterable[str]) -> list[tuple[str, bytes]]:
 
     Args:
         tree: a directory such as `/lib/modules/6.1.0`.
-        wanted: module names; those built into the kernel (`modules.builtin`, kbuild documentation) are left out.
+        wanted: module names; those built into the kernel (`modules.builtin`) are left out.
 
     Raises:
         KernelError: a module is neither in the tree nor built in.
@@ -34,7 +34,8 @@ def resolve(tree: Path, wanted: Iterable[str]) -> list[tuple[str, bytes]]:
             return
         if name not in files:
             raise KernelError(
-                f"the kernel module {name} is not in {tree}", "take a kernel with virtio, as the distribution's cloud one"
+                f"the kernel module {name} is not in {tree}",
+                "take a kernel with virtio, as the distribution's cloud one",
             )
         image = decompress_module(files[name])
         for dependency in _dependencies(image):

@@ -45,9 +45,12 @@ class Profile:
 @cache
 def profiles() -> dict[str, Profile]:
     """All profiles by name; a module in `vm_baseline.profiles` with a PROFILE is one."""
-    from vm_baseline import profiles as package  # noqa: PLC0415 - the profiles import this module
+    package = importlib.import_module("vm_baseline.profiles")
 
-    modules = (importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__))
+    modules = (
+        importlib.import_module(f"{package.__name__}.{m.name}")
+        for m in pkgutil.iter_modules(package.__path__)
+    )
     return {module.PROFILE.name: module.PROFILE for module in modules}
 
 
@@ -60,4 +63,6 @@ def profile(name: str) -> Profile:
     try:
         return profiles()[name]
     except KeyError:
-        raise UsageError(f"there is no profile {name}", f"choose one of {', '.join(sorted(profiles()))}") from None
+        raise UsageError(
+            f"there is no profile {name}", f"choose one of {', '.join(sorted(profiles()))}"
+        ) from None

@@ -53,7 +53,7 @@ class MachineSpec:
     profile: Profile | str
     rootfs: Path
     argv: tuple[str, ...] | None = None
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, hash=False)
     kernel: Kernel | None = None
     memory: int = 256 << 20
     vcpus: int = 1

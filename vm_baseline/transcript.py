@@ -6,8 +6,8 @@ import re
 class Transcript:
     """Takes the bytes of the serial line as they arrive.
 
-    The guest's terminal writes each newline as carriage return and newline, which is undone here, so the payload's
-    output comes out byte for byte.
+    The guest's terminal writes each newline as carriage return and newline, which is undone here, so the
+    payload's output comes out byte for byte.
 
     Args:
         nonce: the word the ready and exit lines start with.

@@ -1,8 +1,9 @@
 """The host's time stamp counter frequency, which an emulated guest has to be told.
 
-QEMU's microvm machine has no timer against which Linux could calibrate the counter reliably: on a busy host the
-attempt fails now and then, and the guest hangs. Without hardware acceleration the guest reads the host's counter.
-Sources: perf_event_open(2), fields cap_user_time, time_shift and time_mult of the mapped page; proc(5), cpuinfo.
+QEMU's microvm machine has no timer against which Linux could calibrate the counter reliably: on a busy host
+the attempt fails now and then, and the guest hangs. Without hardware acceleration the guest reads the host's
+counter. Sources: perf_event_open(2), fields cap_user_time, time_shift and time_mult of the mapped page;
+proc(5), cpuinfo.
 """
 
 import ctypes
@@ -30,7 +31,7 @@ def _from_perf() -> int | None:
     fields = (_TYPE_SOFTWARE, _ATTRIBUTE_SIZE, _COUNT_DUMMY, 0, 0, 0, _EXCLUDE_KERNEL_AND_HYPERVISOR)
     attribute = ctypes.create_string_buffer(struct.pack("<IIQQQQQ", *fields), _ATTRIBUTE_SIZE)
     libc = ctypes.CDLL(None, use_errno=True)
-    descriptor = libc.syscall(_SYS_PERF_EVENT_OPEN, attribute, 0, -1, -1, _FLAG_CLOEXEC)
+    descriptor = int(libc.syscall(_SYS_PERF_EVENT_OPEN, attribute, 0, -1, -1, _FLAG_CLOEXEC))
     if descriptor < 0:
         return None
     try:
@@ -43,7 +44,7 @@ def _from_perf() -> int | None:
         os.close(descriptor)
     if not capabilities & _CAP_USER_TIME or not multiplier:
         return None
-    return round(1_000_000 * (1 << shift) / multiplier)
+    return round(1_000_000 * (1 << int(shift)) / int(multiplier))
 
 
 def _from_cpuinfo() -> int | None:

@@ -1,11 +1,14 @@
-"""The process that talks to libvirt: `python -m vm_baseline.worker SOCKET URI RUN_DIRECTORY`.
+"""The process that talks to libvirt: `python -m vm_baseline.worker SOCKET URI RUN_DIRECTORY [ROOT]`.
 
-libvirt gets a process of its own because its embedded driver takes one root directory per process for good, starts
-threads, and leaves QEMU behind when its process dies; this one ends its domains when its parent hangs up.
+libvirt gets a process of its own because its embedded driver takes one root directory per process for good,
+starts threads, and leaves QEMU behind when its process dies; this one ends its domains when its
+parent hangs up.
+It adopts and reaps the QEMU processes: libvirt waits for that, and some hosts' init is slow with it.
 Requests and replies are JSON objects, one a line.
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import re
@@ -14,11 +17,14 @@ import socket
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("LIBVIRT_LOG_OUTPUTS", "4:file:/dev/null")
 
-import libvirt  # noqa: E402 - it reads its logging variables when imported
+import libvirt
+
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 class Worker:
@@ -26,26 +32,29 @@ class Worker:
 
     Args:
         uri: libvirt's connection URI.
+        root: of the embedded driver, or None with a daemon.
     """
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, root: Path | None) -> None:
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         libvirt.registerErrorHandler(lambda *_: None, None)
         libvirt.virEventRegisterDefaultImpl()
         threading.Thread(target=_run_events, daemon=True).start()
         self._connection = libvirt.open(uri)
+        self._root = root
         self._names: set[str] = set()
 
     def version(self) -> dict[str, int]:
         """Versions of libvirt and QEMU as libvirt's numbers (major * 1000000 + minor * 1000 + micro)."""
         return {"libvirt": self._connection.getLibVersion(), "qemu": self._connection.getVersion()}
 
-    def create(self, xml: str, name: str) -> dict[str, int]:
-        """Start a domain; monotonic nanoseconds before libvirt was asked and after it said the domain runs."""
+    def create(self, xml: str, name: str) -> dict[str, int | None]:
+        """Start a domain; monotonic ns before libvirt was asked and once the domain runs, and QEMU's pid."""
         asked = time.monotonic_ns()
         self._connection.createXML(xml)
         created = time.monotonic_ns()
         self._names.add(name)
-        return {"asked_ns": asked, "created_ns": created}
+        return {"asked_ns": asked, "created_ns": created, "pid": self._adopt(name)}
 
     def native(self, xml: str) -> str:
         """The QEMU command line libvirt would use."""
@@ -75,6 +84,18 @@ class Worker:
                 self.destroy(name)
         self._connection.close()
 
+    def _adopt(self, name: str) -> int | None:
+        if self._root is None:
+            return None
+        pid = int((self._root / "run/qemu" / f"{name}.pid").read_text())
+        threading.Thread(target=_reap, args=(pid,), daemon=True).start()
+        return pid
+
+
+def _reap(pid: int) -> None:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, 0)
+
 
 def _run_events() -> None:
     while libvirt.virEventRunDefaultImpl() == 0:
@@ -82,7 +103,7 @@ def _run_events() -> None:
 
 
 def _message(error: libvirt.libvirtError) -> str:
-    """libvirt's message without its own class words, on one line."""
+    """Libvirt's message without its own class words, on one line."""
     text = re.sub(r"^(internal error|unsupported configuration|operation failed): ", "", str(error))
     return " ".join(text.split())
 
@@ -100,7 +121,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: channel.shutdown(socket.SHUT_RD))
     with channel.makefile("rwb") as stream:
         try:
-            worker = Worker(sys.argv[2])
+            worker = Worker(sys.argv[2], Path(sys.argv[4]) if len(sys.argv) > 4 else None)
         except libvirt.libvirtError as error:
             stream.write(json.dumps({"error": _message(error)}).encode() + b"\n")
             return
