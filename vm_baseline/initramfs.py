@@ -56,15 +56,12 @@ class Job:
 
     def archive(self) -> bytes:
         """The archive that puts this job into the guest."""
-        network = self.address
         values = {
             "nonce": self.nonce,
             "boot_modules": " ".join(self.boot_modules),
             "agent_modules": " ".join(self.agent_modules),
             "disk": self.disk,
-            "address": f"{network.with_prefixlen} broadcast {network.network.broadcast_address}"
-            if network
-            else "",
+            "address": self.address.with_prefixlen if self.address else "",
             "gateway": str(self.gateway or ""),
             "hold": "1" if self.hold else "",
         }

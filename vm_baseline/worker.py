@@ -3,7 +3,7 @@
 libvirt gets a process of its own because its embedded driver takes one root directory per process for good,
 starts threads, and leaves QEMU behind when its process dies; this one ends its domains when its
 parent hangs up.
-It adopts and reaps the QEMU processes: libvirt waits for that, and some hosts' init is slow with it.
+Above it a process adopts and reaps QEMU, for libvirt waits for that, and some hosts' init is slow with it.
 Requests and replies are JSON objects, one a line.
 """
 
@@ -36,7 +36,6 @@ class Worker:
     """
 
     def __init__(self, uri: str, root: Path | None) -> None:
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         libvirt.registerErrorHandler(lambda *_: None, None)
         libvirt.virEventRegisterDefaultImpl()
         threading.Thread(target=_run_events, daemon=True).start()
@@ -54,7 +53,8 @@ class Worker:
         self._connection.createXML(xml)
         created = time.monotonic_ns()
         self._names.add(name)
-        return {"asked_ns": asked, "created_ns": created, "pid": self._adopt(name)}
+        pid = int((self._root / "run/qemu" / f"{name}.pid").read_text()) if self._root else None
+        return {"asked_ns": asked, "created_ns": created, "pid": pid}
 
     def native(self, xml: str) -> str:
         """The QEMU command line libvirt would use."""
@@ -84,18 +84,6 @@ class Worker:
                 self.destroy(name)
         self._connection.close()
 
-    def _adopt(self, name: str) -> int | None:
-        if self._root is None:
-            return None
-        pid = int((self._root / "run/qemu" / f"{name}.pid").read_text())
-        threading.Thread(target=_reap, args=(pid,), daemon=True).start()
-        return pid
-
-
-def _reap(pid: int) -> None:
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, 0)
-
 
 def _run_events() -> None:
     while libvirt.virEventRunDefaultImpl() == 0:
@@ -116,8 +104,21 @@ def _answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Serve until the parent hangs up."""
+    """Fork the server, and reap until it has ended."""
     channel = socket.socket(fileno=int(sys.argv[1]))
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    server = os.fork()
+    if server == 0:
+        _serve(channel)
+        return
+    channel.close()
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(server, signal.SIGTERM))
+    while os.wait()[0] != server:
+        pass
+
+
+def _serve(channel: socket.socket) -> None:
+    """Answer requests until the parent hangs up."""
     signal.signal(signal.SIGTERM, lambda *_: channel.shutdown(socket.SHUT_RD))
     with channel.makefile("rwb") as stream:
         try:

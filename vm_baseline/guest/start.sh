@@ -2,7 +2,7 @@
 . /.tare/job.sh
 ip link set lo up
 if [ -n "$address" ]; then
-    ip address add "$address" dev eth0
+    ip address add "$address" broadcast + dev eth0
     ip link set eth0 up
     [ -n "$gateway" ] && ip route add default via "$gateway"
 fi
