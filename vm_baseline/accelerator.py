@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tare.state import State
 from vm_baseline.cache import cached
-from vm_baseline.errors import HypervisorError
+from vm_baseline.disk import require
 from vm_baseline.initramfs import RDINIT, Job, assemble, build_base
 from vm_baseline.kernel import Kernel, find_kernel
 from vm_baseline.place import domain_prefix, new_directory
@@ -76,9 +76,9 @@ def qemu_version() -> str:
     Raises:
         HypervisorError: QEMU is missing.
     """
-    if shutil.which(QEMU) is None:
-        raise HypervisorError(f"{QEMU} is missing", "install the package qemu-system-x86 or run tools/setup")
-    line = subprocess.run([QEMU, "--version"], capture_output=True, text=True, check=False).stdout
+    line = subprocess.run(
+        [require(QEMU, "qemu-system-x86"), "--version"], capture_output=True, text=True, check=False
+    ).stdout
     words = line.split()
     return words[3] if len(words) > 3 else "unknown"
 

@@ -21,6 +21,7 @@ _HEADER_MAGIC = slice(0x202, 0x206)
 _SETUP_SECTORS = 0x1F1
 _VERSION_POINTER = 0x20E
 _PAYLOAD_OFFSET = 0x248
+_HEADER_SIZE = 0x250
 _SIZE_SUFFIX = 4
 
 
@@ -36,7 +37,7 @@ def read_image(path: Path) -> bytes:
         raise KernelError(
             f"can't read the kernel {path}: {error.strerror}", "name a readable one with --kernel FILE"
         ) from error
-    if data[:4] != ELF_MAGIC and data[_HEADER_MAGIC] != b"HdrS":
+    if len(data) < _HEADER_SIZE or (data[:4] != ELF_MAGIC and data[_HEADER_MAGIC] != b"HdrS"):
         raise KernelError(f"{path} is not a Linux kernel for x86", "name a bzImage or a vmlinux")
     return data
 

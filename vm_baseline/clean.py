@@ -7,7 +7,7 @@ from pathlib import Path
 from tare.state import State
 from vm_baseline.connection import Connection
 from vm_baseline.errors import HypervisorError
-from vm_baseline.place import domain_prefix, link_path, run_directory
+from vm_baseline.place import domain_prefix, link_path
 from vm_baseline.processes import command_lines, end, qemu_processes
 
 _WORKER = "vm_baseline.worker"
@@ -38,12 +38,10 @@ def clean(state: State) -> list[str]:
 
 
 def _end_workers(state: State) -> list[str]:
-    if not state.run.is_dir():
-        return []
-    place = str(run_directory(state))
+    places = {str(state.run), str(link_path(state))}
     lines = []
     for pid, words in list(command_lines()):
-        if _WORKER in words and place in words:
+        if _WORKER in words and not places.isdisjoint(words):
             if not end(pid, signal.SIGTERM, _LIMIT):
                 end(pid, signal.SIGKILL, _LIMIT)
             lines.append(f"ended the libvirt process {pid}")

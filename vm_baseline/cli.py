@@ -80,7 +80,7 @@ def _boot(options: argparse.Namespace) -> int:
         _rootfs(state, options.image),
         argv=tuple(options.argv) or None,
         env=_environment(options.env),
-        kernel=find_kernel(state, options.kernel),
+        kernel=find_kernel(state, options.kernel) if options.kernel else None,
         memory=size(options.memory),
         vcpus=int(_positive(options.vcpus, "a number of processors")),
         accelerator=None if options.accelerator == "auto" else Accelerator(options.accelerator),

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tare.state import State
+from vm_baseline.disk import require
 from vm_baseline.errors import HypervisorError
 from vm_baseline.place import new_directory, run_directory
 
@@ -56,6 +57,7 @@ class Connection:
         with ExitStack() as undo:
             command: list[str] = []
             if uri is None:
+                require("qemu-system-x86_64", "qemu-system-x86")
                 self.root = new_directory(state, "libvirt")
                 undo.callback(shutil.rmtree, self.root, ignore_errors=True)
                 _furnish(self.root, state)
@@ -129,7 +131,18 @@ def _with_packaged_user(root: Path) -> list[str]:
         own = line.format(os.geteuid(), os.getegid())
         (root / name).write_text(Path("/etc", name).read_text() + f"{_PACKAGED_NAME}:{own}\n")
     files = [str(root / "passwd"), str(root / "group")]
-    return ["unshare", "--mount", "--propagation", "slave", "--", "sh", "-c", _WITH_FILES, "sh", *files]
+    return [
+        require("unshare", "util-linux"),
+        "--mount",
+        "--propagation",
+        "slave",
+        "--",
+        "sh",
+        "-c",
+        _WITH_FILES,
+        "sh",
+        *files,
+    ]
 
 
 def _exists(name: str) -> bool:

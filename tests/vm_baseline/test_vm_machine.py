@@ -6,6 +6,7 @@ import threading
 import time
 import urllib.request
 from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -78,7 +79,7 @@ def test_the_guest_is_as_large_as_asked(machine) -> None:
 
 def test_it_is_what_it_says(machine) -> None:
     assert machine.exec(["uname", "-r"], timeout=60).stdout.decode().strip() == machine.kernel.release
-    assert os.path.basename(os.readlink(f"/proc/{machine.pid}/exe")).startswith("qemu-system")
+    assert Path(f"/proc/{machine.pid}/exe").readlink().name.startswith("qemu-system")
     domain = ElementTree.fromstring(machine.domain_xml)
     assert domain.get("type") == ("kvm" if machine.accelerator is Accelerator.KVM else "qemu")
     assert domain.findtext("name") == machine.name
