@@ -77,9 +77,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _image(state: State, reference: str) -> Any:
-    from runtime.images import Images
-
     from bench.subject import Image
+    from runtime.images import Images
 
     images = Images(state)
     if reference == _DEFAULT_IMAGE:

@@ -2,20 +2,15 @@
 
 from contextlib import AbstractContextManager, ExitStack
 from functools import cached_property
-from ipaddress import IPv4Network
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self, TypeVar
 
-from runtime.bridge import Bridge
-
 from runtime import Engine
+from runtime.bridge import Bridge
 from tare.state import State
 from vm_baseline import Hypervisor
-
-SUBNET = IPv4Network("172.30.99.0/24")
-
 
 _T = TypeVar("_T")
 
@@ -58,7 +53,7 @@ class Lab:
     @cached_property
     def bridge(self) -> Bridge:
         """One bridge for containers and machines alike."""
-        return self._stack.enter_context(Bridge(self.state, SUBNET))
+        return self._stack.enter_context(Bridge(self.state))
 
     @cached_property
     def hypervisor(self) -> Hypervisor:

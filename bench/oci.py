@@ -8,8 +8,6 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from subprocess import CompletedProcess
 
-from runtime.bundle import write_bundle
-
 from bench import footprint
 from bench.command import Command, run
 from bench.lab import Lab
@@ -27,6 +25,7 @@ from bench.subject import (
 )
 from results import Kind
 from runtime import ContainerSpec, Limits
+from runtime.bundle import write_bundle
 
 
 class OciInstance:

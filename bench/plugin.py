@@ -1,6 +1,6 @@
 """The pytest plugin: turns a plan into test items, gives scenarios their fixtures, and journals failures."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,22 +81,24 @@ class Plugin:
         return pedantic
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Shows progress."""
         visit = _visit(item)
         before = len(self.failures)
         self._display.begin(visit)
         result = yield
         self._display.end(visit, "; ".join(self.failures[before:]))
-        return result  # type: ignore[return-value]
+        return result
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: "pytest.CallInfo[None]") -> Iterator[None]:
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: "pytest.CallInfo[None]"
+    ) -> Generator[None, object, object]:
         """A scenario that fails is a result: its reason is journaled."""
         report = yield
         if call.excinfo is not None and not call.excinfo.errisinstance(pytest.exit.Exception):
             self._note(_visit(item), call.excinfo.value)
-        return report  # type: ignore[return-value]
+        return report
 
     def _note(self, visit: Visit, error: BaseException) -> None:
         reason = str(error) if isinstance(error, TareError) else f"{type(error).__name__}: {error}"
@@ -137,7 +139,7 @@ def _joined(benchmarks: list[dict[str, Any]]) -> list[dict[str, Any]]:
             joined[key]["stats"]["data"] += benchmark["stats"]["data"]
             joined[key]["extra_info"]["passes"] += info["passes"]
     for benchmark in joined.values():
-        stats = Stats()
+        stats: Any = Stats()  # type: ignore[no-untyped-call]
         for seconds in benchmark["stats"]["data"]:
             stats.update(seconds)
         benchmark["stats"] = {**benchmark["stats"], **stats.as_dict()}

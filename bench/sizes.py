@@ -5,9 +5,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from runtime.layer import write_layer
-
 from bench.subject import Image
+from runtime.layer import write_layer
 
 
 @functools.cache

@@ -29,7 +29,9 @@ def imported(path: Path) -> Iterator[str]:
 def test_dependencies_point_one_way(package: str) -> None:
     for path in (ROOT / package).rglob("*.py"):
         foreign = {name for name in imported(path) if name in MAY_IMPORT and name != package}
-        assert foreign <= MAY_IMPORT[package], f"{path.relative_to(ROOT)} imports {foreign - MAY_IMPORT[package]}"
+        assert foreign <= MAY_IMPORT[package], (
+            f"{path.relative_to(ROOT)} imports {foreign - MAY_IMPORT[package]}"
+        )
 
 
 @pytest.mark.parametrize("package", [*MAY_IMPORT, "tests"])

@@ -6,11 +6,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from runtime.images import Images
-
 from bench.subject import Image, RunSpec
 from bench.subjects.host import Host
 from results.statistics import median, ratio
+from runtime.images import Images
 from tare.state import State
 
 _BLOCKS = 10
@@ -28,10 +27,11 @@ def test_harness_overhead(benchmark: Any, tmp_path: Path) -> None:
 
     def blocks() -> None:
         for block in range(_BLOCKS):
-            timers = [lambda block=block: ours.update({block: _harness(host, spec)})]
-            timers.append(lambda block=block: external.update({block: _hyperfine(rootfs, tmp_path)}))
-            for timer in random.sample(timers, len(timers)):
-                timer()
+            for timer in random.sample(("harness", "hyperfine"), 2):
+                if timer == "harness":
+                    ours[block] = _harness(host, spec)
+                else:
+                    external[block] = _hyperfine(rootfs, tmp_path)
 
     benchmark.pedantic(blocks)
     reference = median(external)
