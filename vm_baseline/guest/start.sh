@@ -2,6 +2,7 @@
 . /.tare/job.sh
 ip link set lo up
 if [ -n "$address" ]; then
+    echo 1 > /proc/sys/net/ipv4/conf/all/arp_notify # so that nobody asks an earlier owner of the address
     ip address add "$address" broadcast + dev eth0
     ip link set eth0 up
     [ -n "$gateway" ] && ip route add default via "$gateway"
