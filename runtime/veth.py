@@ -34,7 +34,7 @@ class Links:
         if not found:
             raise NetworkError(f"no bridge {interface.bridge} on this host", "make it first")
         link = name.replace("-", "")[:_NAME_LENGTH]
-        peer = {"ifname": "eth0", "net_ns_fd": pid}
+        peer = {"ifname": "eth0", "net_ns_pid": pid}
         try:
             netlink.link("add", ifname=link, kind="veth", peer=peer, master=found[0], state="up")
         except error as failure:
