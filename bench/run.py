@@ -143,6 +143,13 @@ def _arguments(scenarios: Iterable[str]) -> list[str]:
             "-p",
             "no:terminal",
         ),
-        *("--benchmark-json", os.devnull, "--benchmark-disable-gc", "--benchmark-timer", "time.perf_counter"),
+        *(
+            "--benchmark-quiet",
+            "--benchmark-json",
+            os.devnull,
+            "--benchmark-disable-gc",
+            "--benchmark-timer",
+            "time.perf_counter",
+        ),
         *(str(files[name]) for name in scenarios),
     ]

@@ -1,6 +1,6 @@
 """What a subject is: the one protocol every runnable thing answers, and the data that passes through it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -96,13 +96,15 @@ class Footprint:
 class Makeup:
     """What an instance is made of, as facts a person can check.
 
-    `configuration` is the text an operator writes for it; `couplings` names what the artifact is bound to;
-    `artifacts` are the files to move to another host, as (name, bytes).
+    `configuration` is the text its runtime or hypervisor is given; `couplings` names what the artifact is
+    bound to; `devices` names the hardware emulated for it; `artifacts` are the files to move to another host,
+    compressed as shipped, as (name, bytes).
     """
 
     configuration: str
     couplings: tuple[str, ...]
-    artifacts: tuple[tuple[str, int], ...] = field(default=())
+    devices: tuple[str, ...] = ()
+    artifacts: tuple[tuple[str, int], ...] = ()
 
 
 class Instance(Protocol):

@@ -141,12 +141,12 @@ _ROWS = (
     ),
     (
         "Hardware affinity",
-        "Sees the host's own hardware, as far as allowed",
-        "Sees virtual hardware, chosen by the operator",
-        "exposes {times} fewer devices to the workload",
+        "For developers: the host's own hardware, nothing to configure",
+        "For operators: virtual hardware that somebody has to describe",
+        "needs {times} fewer lines of configuration",
         (
-            _same("Devices seen", "hardware", "devices"),
             _same("Configuration", "hardware", "configuration"),
+            _same("Virtual devices", "hardware", "devices"),
         ),
     ),
     (

@@ -1,5 +1,7 @@
 """The comparison for the terminal."""
 
+import os
+
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table as Grid
@@ -11,6 +13,7 @@ from reports.units import times, times_interval
 from reports.verdict import EMULATED, sentence
 from results import Run
 
+_PLAIN_WIDTH = 120
 _STYLES = {
     Verdict.CONTAINER: "bold blue",
     Verdict.VM: "bold yellow",
@@ -23,6 +26,8 @@ _STYLES = {
 def render(table: Table, run: Run) -> str:
     """The table, then the verdict in words and what limits it; styled where stdout is a terminal."""
     console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(width=_PLAIN_WIDTH)
     with console.capture() as capture:
         console.print(_content(table, run))
     return capture.get().rstrip("\n")

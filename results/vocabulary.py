@@ -67,7 +67,7 @@ VOCABULARY = (
         ),
     ),
     Metric("isolation", "shared-kernel", "bool", "Runs on the host's kernel"),
-    Metric("hardware", "devices", "1", "Devices the workload sees"),
+    Metric("hardware", "devices", "1", "Devices emulated for the instance"),
     Metric("hardware", "configuration", "lines", "Lines an operator writes"),
     Metric("portability", "bytes-to-move", "B", "Bytes to move to another host"),
     Metric("portability", "couplings", "1", "Things the artifact is bound to"),

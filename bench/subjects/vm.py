@@ -1,16 +1,19 @@
 """Virtual machines: each profile of the VM side is a subject."""
 
+import functools
 import platform
 import shutil
 import subprocess
 import tempfile
 import threading
 import time
+import zlib
 from collections.abc import Iterable
 from functools import cached_property
 from ipaddress import IPv4Address
 from pathlib import Path
 from subprocess import CompletedProcess
+from xml.etree import ElementTree
 
 import vm_baseline
 from bench import footprint
@@ -30,6 +33,8 @@ from tare.errors import TareError
 from vm_baseline import Hypervisor, MachineSpec, Tap
 from vm_baseline.disk import Format, build_disk
 from vm_baseline.profile import Profile, Root, profiles
+
+_PIECE = 1 << 20
 
 
 class Arrivals:
@@ -189,10 +194,15 @@ class VirtualMachine:
         shared = self._share(machine)
         scratch = self._lab.directory()
         try:
-            xml = self._lab.hypervisor.describe(machine, scratch, "0").xml()
+            root = ElementTree.fromstring(self._lab.hypervisor.describe(machine, scratch, "0").xml())
         finally:
             shutil.rmtree(scratch)
-        artifacts = self._boot_files(spec.prepared.image)
+        ElementTree.indent(root)
+        devices = tuple(
+            _device(element) for element in root.iterfind("devices/*") if element.tag != "emulator"
+        )
+        artifacts = [("kernel", _shipped(shared.kernel.source))]
+        artifacts += [(f"initramfs {part.name}", _shipped(part)) for part in shared.initramfs]
         couplings = [
             "guest kernel " + shared.kernel.release,
             f"QEMU machine type {self._profile.machine}",
@@ -201,9 +211,24 @@ class VirtualMachine:
         ]
         if self._profile.root is Root.DISK:
             assert shared.disk is not None
-            artifacts.append(("disk.raw", shared.disk.stat().st_blocks * 512))
+            artifacts.append(("disk", _shipped(shared.disk)))
             couplings += ["disk format raw or qcow2", "guest file system ext4"]
-        return Makeup(xml, tuple(couplings), tuple(artifacts))
+        text = ElementTree.tostring(root, encoding="unicode")
+        return Makeup(text, tuple(couplings), devices, tuple(artifacts))
+
+
+def _device(element: ElementTree.Element) -> str:
+    return " ".join((element.tag, element.get("model") or element.get("type") or "")).strip()
+
+
+@functools.cache
+def _shipped(path: Path) -> int:
+    """Bytes of a file compressed by gzip, as a container's layer is; a bzImage hardly shrinks any more."""
+    packer = zlib.compressobj()
+    with path.open("rb") as file:
+        return sum(len(packer.compress(piece)) for piece in iter(lambda: file.read(_PIECE), b"")) + len(
+            packer.flush()
+        )
 
 
 def subjects(lab: Lab) -> Iterable[VirtualMachine]:

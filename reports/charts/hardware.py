@@ -1,4 +1,4 @@
-"""How much hardware the workload sees, and how much an operator configures."""
+"""How much hardware is made for an instance, and how much an operator writes for it."""
 
 from reports.registry import Chart, panels
 
@@ -6,10 +6,10 @@ CHART = Chart(
     scenario="hardware",
     order=70,
     title="Hardware affinity",
-    question="Which hardware does the workload see, and how much of it must be described by hand?",
+    question="How much virtual hardware does an instance need, and how much must be written for it?",
     method=(
-        "Devices are those the workload can list in /sys/bus (pci, virtio, platform, serio, acpi). "
-        "Configuration is the number of lines an operator writes to get this instance."
+        "Devices are those emulated for this one instance; a container uses the host's through the host's kernel. "
+        "Configuration is the number of lines its runtime or hypervisor is given to make the instance."
     ),
     draw=lambda run: panels(run, "hardware", columns=2),
 )
