@@ -8,7 +8,7 @@ CHART = Chart(
     title="Hardware affinity",
     question="How much virtual hardware does an instance need, and how much must be written for it?",
     method=(
-        "Devices are those emulated for this one instance; a container uses the host's through the host's kernel. "
+        "Devices are those emulated for this one instance; a container uses the host's through its kernel. "
         "Configuration is the number of lines its runtime or hypervisor is given to make the instance."
     ),
     draw=lambda run: panels(run, "hardware", columns=2),
