@@ -31,7 +31,7 @@ class Profile:
     name: str
     summary: str
     efforts: Mapping[str, Effort]
-    work: int = 12
+    work: int = 20
     instances: tuple[int, ...] = (1, 2, 4, 8)
     default: Effort = field(default=Effort())
 
@@ -53,7 +53,7 @@ PROFILES = {
         Profile(
             "quick",
             "six minutes on two cores, virtual machines emulated",
-            {"startup": Effort(5, 10, 1), "cpu": Effort(2, 1, 1), "deploy": Effort(3, 1, 1)},
+            {"startup": Effort(5, 10, 1), "cpu": Effort(3, 1, 1), "deploy": Effort(3, 1, 1)},
         ),
         Profile(
             "standard",

@@ -165,9 +165,10 @@ class VirtualMachine:
         )
 
     def _share(self, spec: MachineSpec) -> vm_baseline.Prepared:
-        if spec not in self._prepared:
-            self._prepared[spec] = self._lab.hypervisor.prepare(spec)
-        return self._prepared[spec]
+        shared = self._prepared.get(spec)
+        if shared is None or not _whole(shared):
+            shared = self._prepared[spec] = self._lab.hypervisor.prepare(spec)
+        return shared
 
     def start(self, spec: RunSpec) -> VmInstance:
         """Boot a machine for the payload."""
@@ -215,6 +216,11 @@ class VirtualMachine:
             couplings += ["disk format raw or qcow2", "guest file system ext4"]
         text = ElementTree.tostring(root, encoding="unicode")
         return Makeup(text, tuple(couplings), devices, tuple(artifacts))
+
+
+def _whole(shared: vm_baseline.Prepared) -> bool:
+    """Whether its files are still there: another profile that prepares afresh discards what both share."""
+    return all(path.exists() for path in (*shared.initramfs, *([shared.disk] if shared.disk else [])))
 
 
 def _device(element: ElementTree.Element) -> str:
