@@ -12,9 +12,8 @@ from bench.progress import Display
 from bench.recorder import Recorder
 from bench.subject import Image, Prepared, Subject, Unsupported
 from results.journal import Journal
+from results.record import UNSUPPORTED
 from tare.errors import TareError
-
-_UNSUPPORTED = "unsupported: "
 
 
 class Plugin:
@@ -104,7 +103,7 @@ class Plugin:
         reason = str(error) if isinstance(error, TareError) else f"{type(error).__name__}: {error}"
         recorder = Recorder(visit, self._subjects[visit.subject], self._plan.profile, self._journal)
         if isinstance(error, Unsupported):
-            recorder.failed(_UNSUPPORTED + reason)
+            recorder.failed(UNSUPPORTED + reason)
         else:
             recorder.failed(reason)
             self.failures.append(reason)

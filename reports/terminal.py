@@ -53,7 +53,7 @@ def _content(table: Table, run: Run) -> Group:
         for subject in run.subjects
         if not subject.available
     ]
-    failed = sum(not record.valid for record in run.records)
+    failed = sum(not record.valid and not record.unsupported for record in run.records)
     if failed:
         lines.append(Text(f"Failed measurements: {failed}; the report lists them.", style="dim"))
     return Group(*lines)

@@ -28,6 +28,10 @@ class Kind(StrEnum):
     VM = "vm"
 
 
+UNSUPPORTED = "unsupported: "
+"""What the notes start with when a subject has no means to do what a scenario asks: a result, not a fault."""
+
+
 @dataclass(frozen=True)
 class Record:
     """Samples and everything needed to judge them.
@@ -60,6 +64,11 @@ class Record:
     accelerator: str | None = None
     valid: bool = True
     notes: str = ""
+
+    @property
+    def unsupported(self) -> bool:
+        """Whether the subject has no means for this; it is not valid then."""
+        return not self.valid and self.notes.startswith(UNSUPPORTED)
 
     def as_json(self) -> dict[str, Any]:
         """The record as the schema spells it."""

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Iterable
 from ipaddress import IPv4Address
 from subprocess import CompletedProcess
@@ -22,7 +23,7 @@ class HostInstance:
         self._rootfs = spec.prepared.reference
         self._command = Command(("chroot", self._rootfs, *spec.argv), "host", env=_PATH)
         self.timeline = self._command.timeline
-        self.timeline.created = self.timeline.started
+        self.timeline.created = time.monotonic_ns()
         self.wait_ready = self._command.wait_ready
         self.wait_output = self._command.wait_output
         self.wait = self._command.wait

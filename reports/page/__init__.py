@@ -53,7 +53,7 @@ def render(run: Run, raw: Path | None = None) -> str:
         emulated=EMULATED if accelerator_of(run) == "tcg" else "",
         vm=marked(table.vm.name, table.accelerator) if table.vm else "none",
         sections=sections(run, table),
-        failures=[record for record in run.records if not record.valid],
+        failures=[record for record in run.records if not record.valid and not record.unsupported],
         host=flattened(run.host),
         plan=flattened(run.plan),
         downloads=downloads(run, raw),

@@ -54,7 +54,7 @@ def _section(run: Run, table: Table, chart: Chart) -> Section:
         any(line.kind is Kind.HOST for _, lines in groups for line in lines),
         all(measure.better is Better.LOWER for measure in found),
         _notes(run, found),
-        tuple(record for record in run.records if record.scenario == chart.scenario and not record.valid),
+        _failures(run, chart.scenario),
     )
 
 
@@ -92,3 +92,12 @@ def _notes(run: Run, found: tuple[Measure, ...]) -> tuple[tuple[str, str, str], 
         for series in collect(run, measure)
         if series.notes
     )
+
+
+def _failures(run: Run, scenario: str) -> tuple[Record, ...]:
+    """Failed measurements of a scenario; what a subject has no means for is said once, not in every pass."""
+    failed = [record for record in run.records if record.scenario == scenario and not record.valid]
+    said: dict[tuple[str, str, int], Record] = {}
+    for record in failed:
+        said.setdefault((record.subject, record.notes, 0 if record.unsupported else record.pass_), record)
+    return tuple(said.values())
