@@ -104,13 +104,13 @@ def _write_report(path: Path, out: Path) -> None:
 
 
 def _doctor(_: argparse.Namespace) -> int:
-    import runtime
     import vm_baseline
     from bench.lab import Lab
     from bench.registry import all_subjects
+    from runtime.doctor import doctor
 
     state = State.default()
-    checks = [*runtime.doctor(state), *vm_baseline.doctor(state)]
+    checks = [*doctor(state), *vm_baseline.doctor(state)]
     with Lab(state) as lab:
         for subject in all_subjects(lab).values():
             availability = subject.availability()

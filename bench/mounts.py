@@ -32,7 +32,7 @@ def without_unified_cgroup() -> Iterator[ThreadPoolExecutor]:
 def _enter() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     _check(libc.unshare(_CLONE_NEWNS))
-    _check(libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None))
+    _check(libc.mount(b"none", bytes(_UNIFIED.parent), None, _MS_REC | _MS_PRIVATE, None))
     _check(libc.umount2(bytes(_UNIFIED), 0))
 
 

@@ -8,7 +8,6 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from subprocess import CompletedProcess
 
-import runtime
 from bench import footprint
 from bench.lab import Lab
 from bench.makeup import container_makeup
@@ -17,6 +16,7 @@ from bench.sizes import container_sizes
 from bench.subject import Availability, Footprint, Image, Makeup, Prepared, RunSpec, SubjectError, Timeline
 from results import Kind
 from runtime import ContainerSpec, Engine, Limits
+from runtime.doctor import doctor
 
 _NEEDED = ("privilege", "control groups", "filesystem overlay", "namespace pid", "namespace mnt")
 
@@ -94,7 +94,7 @@ class Tarebox:
 
     def availability(self) -> Availability:
         """The kernel has what a container can't do without."""
-        for name, ok, line in runtime.doctor(self._lab.state):
+        for name, ok, line in doctor(self._lab.state):
             if name in _NEEDED and not ok:
                 return Availability(False, line)
         return Availability(True, version=metadata.version("tarebench"))
