@@ -5,6 +5,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+UNFINISHED = "making-"
+
 
 def cached(target: Path, make: Callable[[Path], None]) -> Path:
     """The target, made first when it is not there yet.
@@ -19,7 +21,7 @@ def cached(target: Path, make: Callable[[Path], None]) -> Path:
     if target.exists():
         return target
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix="making-") as workshop:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=UNFINISHED) as workshop:
         product = Path(workshop, target.name)
         make(product)
         try:

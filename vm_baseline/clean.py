@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 from tare.state import State
+from vm_baseline.cache import UNFINISHED
 from vm_baseline.connection import Connection
 from vm_baseline.errors import HypervisorError
 from vm_baseline.place import domain_prefix, link_path
@@ -30,6 +31,9 @@ def clean(state: State) -> list[str]:
             lines.append(f"removed {directory}")
         if (state.run / kind).is_dir():
             (state.run / kind).rmdir()
+    for half in [half for depth in ("*", "*/*") for half in state.data.glob(f"{depth}/{UNFINISHED}*")]:
+        shutil.rmtree(half, ignore_errors=True)
+        lines.append(f"removed {half}")
     link = link_path(state)
     if link.is_symlink() and link.readlink() == state.run:
         link.unlink()

@@ -1,6 +1,8 @@
 """The command `tarevm`: virtual machines from the command line."""
 
 import argparse
+import contextlib
+import os
 import re
 import signal
 import sys
@@ -147,8 +149,9 @@ def _positive(text: str, what: str) -> float:
 
 
 def _pass_through(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    with contextlib.suppress(BrokenPipeError):  # the machine runs on when nobody reads
+        while data:
+            data = data[os.write(sys.stdout.fileno(), data) :]
 
 
 def _terminated(*_: object) -> None:

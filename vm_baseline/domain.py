@@ -90,7 +90,7 @@ class Domain:
             _add(devices, "controller", type="pci", index="0", model="pcie-root")
         if self.disk is not None:
             disk = _add(devices, "disk", type="file", device="disk")
-            _add(disk, "driver", name="qemu", type="qcow2", cache="unsafe")
+            _add(disk, "driver", name="qemu", type="qcow2")
             _add(disk, "source", file=str(self.disk))
             _add(disk, "target", dev="vda", bus="virtio")
             place(disk)

@@ -89,13 +89,16 @@ class Serial:
                 elif descriptor == self._process:
                     now = time.monotonic_ns()
                     self._poll.unregister(descriptor)
+                    while self._connection is not None and self._receive(self._connection):
+                        pass  # its last words come before its end
                     with self._changed:
                         self.gone_ns = now
                         self._changed.notify_all()
                 elif self._connection is not None:
                     self._receive(self._connection)
 
-    def _receive(self, connection: socket.socket) -> None:
+    def _receive(self, connection: socket.socket) -> bool:
+        """Take what has arrived; whether there may be more."""
         try:
             data = connection.recv(_CHUNK)
         except ConnectionError:
@@ -103,6 +106,8 @@ class Serial:
         now = time.monotonic_ns()
         if not data:
             self._poll.unregister(connection)
+            connection.close()
+            self._connection = None
         with self._changed:
             new = self._note(data, now)
             if not data and self._process is None:
@@ -110,6 +115,7 @@ class Serial:
             self._changed.notify_all()
         if new and self._sink is not None:
             self._sink(new)
+        return bool(data)
 
     def _note(self, data: bytes, now: int) -> bytes:
         new = self.transcript.feed(data)
