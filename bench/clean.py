@@ -8,8 +8,8 @@ from pathlib import Path
 
 import psutil
 
-import runtime.clean
 import vm_baseline
+from runtime.clean import clean as clean_containers
 from tare.state import State
 
 _GRACE = 10.0
@@ -17,7 +17,7 @@ _GRACE = 10.0
 
 def clean(state: State) -> list[str]:
     """End and remove processes, cgroups, links, domains, mounts and files of this root; a line for each."""
-    return [*_dockers(state), *vm_baseline.clean(state), *runtime.clean.clean(state), *_directories(state)]
+    return [*_dockers(state), *vm_baseline.clean(state), *clean_containers(state), *_directories(state)]
 
 
 def _dockers(state: State) -> list[str]:
