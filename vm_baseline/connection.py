@@ -159,6 +159,8 @@ def _hint(message: str) -> str:
         return "install the package libvirt-daemon-driver-qemu or run tools/setup"
     if ("find" in message and "emulator" in message) or "qemu-system" in message:
         return "install the package qemu-system-x86 or run tools/setup"
+    if "Permission denied" in message:
+        return "choose a TAREBENCH_ROOT that libvirt's QEMU user can reach"
     if "connect socket" in message or "Failed to connect" in message:
         return "start libvirtd, or leave --connect away"
     return ""

@@ -14,7 +14,7 @@ from vm_baseline.domain import Domain
 from vm_baseline.errors import HypervisorError
 from vm_baseline.initramfs import RDINIT, Job, assemble, script
 from vm_baseline.machine import Ends, Machine
-from vm_baseline.place import domain_prefix, new_directory
+from vm_baseline.place import domain_prefix, new_directory, open_to_daemon
 from vm_baseline.prepared import Prepared, prepare
 from vm_baseline.processes import qemu_processes
 from vm_baseline.serial import Serial
@@ -93,6 +93,8 @@ class Hypervisor:
             domain = self.describe(spec, directory, nonce, shared)
             if self._uri is not None:
                 (directory / "uri").write_text(self._uri)
+                bases = [shared.disk] if shared.disk else []
+                open_to_daemon(self._state, [*directory.iterdir(), *bases, shared.kernel.image])
             times = self.connection.call("create", xml=domain.xml(), name=domain.name)
             pid = times.pop("pid") or next((pid for pid, name in qemu_processes(domain.name)), None)
             if pid is not None:

@@ -3,6 +3,7 @@
 import os
 import secrets
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from tare.errors import TareError
@@ -39,6 +40,17 @@ def run_directory(state: State) -> Path:
 def link_path(state: State) -> Path:
     """The short link's path, whether there is one or not."""
     return Path(tempfile.gettempdir()) / f"{PREFIX}-{state.tag}"
+
+
+def open_to_daemon(state: State, files: Iterable[Path]) -> None:
+    """Let the QEMU user of a libvirt daemon reach files below the state; those of instances it may also write."""
+    run, data = state.run.resolve(), state.data.resolve()
+    for path in [file.resolve() for file in files]:
+        for root, mode in ((run, 0o666), (data, 0o444)):
+            if path.is_relative_to(root):
+                path.chmod(path.stat().st_mode | mode)
+                for parent in [parent for parent in path.parents if parent.is_relative_to(root)]:
+                    parent.chmod(parent.stat().st_mode | 0o111)
 
 
 def new_directory(state: State, kind: str) -> Path:

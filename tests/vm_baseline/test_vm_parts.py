@@ -23,7 +23,7 @@ from vm_baseline.domain import Domain
 from vm_baseline.errors import KernelError
 from vm_baseline.kernel import find_kernel
 from vm_baseline.modules import resolve
-from vm_baseline.place import run_directory
+from vm_baseline.place import link_path, new_directory, open_to_daemon, run_directory
 from vm_baseline.prepared import discard, prepare
 from vm_baseline.profile import Root, profile, profiles
 from vm_baseline.spec import Accelerator, MachineSpec
@@ -268,6 +268,22 @@ def test_without_kvm_there_is_emulation_at_once(state, monkeypatch) -> None:
     proof = accelerator.probe(state)
     assert proof.accelerator is Accelerator.TCG
     assert proof.reason == "/nowhere/kvm can't be opened: No such file or directory"
+
+
+def test_a_daemon_reaches_an_instances_files_and_reads_the_shared_ones(tmp_path) -> None:
+    state = State.at(tmp_path / "root")
+    written, read, foreign = (
+        new_directory(state, "vm") / "disk",
+        state.directory("disks") / "base",
+        tmp_path / "other",
+    )
+    for path in (written, read, foreign):
+        path.touch(0o600)
+    open_to_daemon(state, [written, read, foreign])
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (written, read, foreign)]
+    link_path(state).unlink(missing_ok=True)
+    assert modes == [0o666, 0o644, 0o600]
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o711 for path in (state.run, state.data, read.parent))
 
 
 def test_a_long_root_gets_a_short_link(tmp_path, data) -> None:
