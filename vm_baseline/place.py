@@ -43,7 +43,7 @@ def link_path(state: State) -> Path:
 
 
 def open_to_daemon(state: State, files: Iterable[Path]) -> None:
-    """Let the QEMU user of a libvirt daemon reach files below the state; those of instances it may also write."""
+    """Let the QEMU user of a libvirt daemon read files below the state, and write those of instances."""
     run, data = state.run.resolve(), state.data.resolve()
     for path in [file.resolve() for file in files]:
         for root, mode in ((run, 0o666), (data, 0o444)):

@@ -283,7 +283,7 @@ def test_a_daemon_reaches_an_instances_files_and_reads_the_shared_ones(tmp_path)
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (written, read, foreign)]
     link_path(state).unlink(missing_ok=True)
     assert modes == [0o666, 0o644, 0o600]
-    assert all(stat.S_IMODE(path.stat().st_mode) == 0o711 for path in (state.run, state.data, read.parent))
+    assert all(path.stat().st_mode & 0o111 == 0o111 for path in (state.run, state.data, read.parent))
 
 
 def test_a_long_root_gets_a_short_link(tmp_path, data) -> None:
