@@ -6,7 +6,7 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> Iterator[None]:
-    """A shell ignores SIGINT for its background jobs, and children inherit that; tests of Ctrl-C need it heard."""
+    """A shell ignores SIGINT for its background jobs, and children inherit that; Ctrl-C has to be heard."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
