@@ -1,9 +1,11 @@
 """The whole way from the command line to the report, with every subject this host has."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from browser import opened
 
 from bench.plan import scenario_files
 from results.store import Store
@@ -100,6 +102,17 @@ def test_the_table_is_printed_and_the_report_written(smoke) -> None:
     page = (directory / "reports/out/index.html").read_text()
     for scenario in scenario_files():
         assert scenario in page
+
+
+def test_a_browser_draws_every_sample_without_an_error(smoke, run, tmp_path) -> None:
+    directory, _ = smoke
+    seen, console = opened(directory / "reports/out/index.html", tmp_path, "--window-size=1200,1000")
+    assert console == []
+    samples = Counter()
+    for record in run.records:
+        samples[record.scenario] += len(record.samples)
+    assert {chart["name"]: chart["drawn"] for chart in seen["charts"]} == samples
+    assert set(samples) == set(scenario_files())
 
 
 def test_the_journal_is_gone_once_the_run_is_stored(smoke) -> None:
