@@ -16,7 +16,7 @@ from vm_baseline.spec import Accelerator
 _QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
 _FIRST_SLOT = 2
 _SLOW_CAPABILITY = "cpu-unavailable-features"
-"""With it libvirt asks QEMU for each CPU feature alone, 400 questions and 0.25 s; without it, for all at once."""
+"""With it libvirt asks QEMU for each CPU feature alone (400 questions, 0.25 s), without for all at once."""
 
 
 @dataclass(frozen=True)
