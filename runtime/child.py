@@ -1,4 +1,4 @@
-# ruff: noqa: PTH102, PTH103 - plain strings and descriptors, as in system calls
+# ruff: noqa: PTH102, PTH103, PTH120 - plain strings and descriptors, as in system calls
 """What runs between clone and exec: the steps of a plan, one method a step.
 
 Everything was decided before the clone; a step only issues its system calls. The first one to fail is
@@ -8,8 +8,11 @@ imports nothing slow.
 
 import errno
 import os
+import resource
+import select
 import socket
 import stat
+import time
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
@@ -30,17 +33,26 @@ class Child:
         channel: where a failing step is reported and the go-ahead is awaited.
         stdio: the three descriptors that become 0, 1 and 2.
         name: the container's name, which its root mount carries on the host.
-        directory: where the container's directory on disk is to be made.
+        directory: where the container's directory on disk may be made; what it is to be made in exists.
+        launcher: pidfd of the launcher.
     """
 
     def __init__(
-        self, channel: socket.socket, stdio: Sequence[int], name: str = "", directory: str = ""
+        self,
+        channel: socket.socket,
+        stdio: Sequence[int],
+        *,
+        launcher: int,
+        name: str = "",
+        directory: str = "",
     ) -> None:
         self._channel = channel
         self._stdio = stdio
+        self._launcher = launcher
         self._name = name
         self._directory = directory
         self._layer = -1
+        self._place = -1
         self._root_mode = 0o755
         self._root = -1
         self._dev = -1
@@ -59,7 +71,8 @@ class Child:
                 operation(*step[1:])
         except OSError as error:
             wire.send(self._channel, ("failed", name, error.errno or errno.EIO, self._detail))
-        os._exit(SETUP_FAILED)
+        finally:
+            os._exit(SETUP_FAILED)
 
     def open_groups(self, paths: Sequence[str]) -> None:
         """Open the `tasks` or `cgroup.procs` files while they can still be seen."""
@@ -106,10 +119,11 @@ class Child:
             interface.default_route(gateway)
 
     def locate(self, lower: str) -> None:
-        """Take hold of the image while it can be reached by path."""
+        """Take hold of the image, and of where to mount, while both can be reached by path."""
         self._detail = lower
         self._layer = os.open(lower, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._root_mode = os.fstat(self._layer).st_mode & 0o7777
+        self._place = os.open(os.path.dirname(self._directory), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def disk_scratch(self, owner: tuple[int, int]) -> None:
         """Make the container's directory on disk and enter it."""
@@ -127,7 +141,7 @@ class Child:
         syscalls.fsconfig_create(context)
         scratch = syscalls.fsmount(context, 0)
         os.close(context)
-        syscalls.move_mount(scratch, syscalls.AT_FDCWD, "/")
+        syscalls.move_mount(scratch, self._place)
         os.fchdir(scratch)
         os.close(scratch)
         self._scratch_directories()
@@ -269,10 +283,12 @@ class Child:
             os.makedirs(path, 0o755)
             os.chdir(path)
 
+    def announce(self) -> None:
+        """Tell the engine that all namespaces are complete, so that others can join them."""
+        wire.send(self._channel, ("complete", time.monotonic_ns()))
+
     def rlimits(self, limits: Sequence[tuple[int, int, int]]) -> None:
         """Set (resource, soft, hard) limits."""
-        import resource
-
         for number, soft, hard in limits:
             resource.setrlimit(number, (soft, hard))
 
@@ -297,8 +313,12 @@ class Child:
         syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
 
     def die_with_parent(self, number: int) -> None:
-        """Get this signal when the launcher ends."""
+        """Get this signal when the launcher ends; if it has by now, end."""
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, number)
+        poll = select.poll()
+        poll.register(self._launcher, select.POLLIN)
+        if poll.poll(0):
+            os._exit(SETUP_FAILED)
 
     def seccomp(self, program: bytes) -> None:
         """Install the system call filter."""

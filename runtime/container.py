@@ -36,6 +36,7 @@ class _Process:
         self._pid = 0
         self._pidfd = -1
         self._created_ns = 0
+        self._completed_ns = 0
         self._exited_ns = 0
         self._status: int | None = None
         self._failure: TareError | None = None
@@ -78,6 +79,19 @@ class _Process:
             if self._failure and not self._pid:
                 raise self._failure
 
+    def await_complete(self) -> None:
+        """Wait until the process has built all it is to run in.
+
+        Raises:
+            TareError: a step of the start failed.
+        """
+        while not self._completed_ns:
+            if self._failure:
+                raise self._failure
+            if self._status is not None:
+                raise EngineError("the container has ended", "start another one")
+            self._follow(None)
+
     def await_exit(self, timeout: float | None) -> int:
         """The exit status, 128+n for a signal.
 
@@ -109,6 +123,7 @@ class _Process:
                 if deadline is not None:
                     self._channel.settimeout(None)
             if received is None:
+                self._await_end()
                 self._status = 128 + signal.SIGKILL
                 self._failure = self._failure or EngineError(
                     "the launcher process is gone", "start a new engine"
@@ -116,10 +131,19 @@ class _Process:
                 return
             self._take(*received)
 
+    def _await_end(self) -> None:
+        """See to the end of a process whose launcher is gone, and which that takes along."""
+        if self._pidfd >= 0:
+            poll = select.poll()
+            poll.register(self._pidfd, select.POLLIN)
+            poll.poll()
+
     def _take(self, message: object, descriptors: list[int]) -> None:
         match message:
             case ("created", int(pid), int(created)):
                 self._pid, self._created_ns, self._pidfd = pid, created, descriptors[0]
+            case ("complete", int(completed)):
+                self._completed_ns = completed
             case ("failed", str(step), int(number), str(detail)):
                 self._failure = setup_error(step, number, detail)
             case ("exited", int(code), int(ended)):
@@ -189,6 +213,7 @@ class Container(_Process):
         """
         spec = replace(self.spec, argv=tuple(argv), env=self.spec.env if env is None else env)
         deadline = None if timeout is None else time.monotonic() + timeout
+        self.await_complete()
         steps = self._engine.exec_steps(spec)
         request = ("exec", plan.all_flags(spec), self._group.unified, self._group.join, steps)
         out, out_write = os.pipe2(os.O_CLOEXEC)
@@ -253,7 +278,7 @@ class Container(_Process):
         if self._status is None and self._channel:
             self._kill()
         teardown.remove_groups(self._group.paths)
-        if self._directory:
+        if self.spec.on_disk:
             teardown.remove_tree(self._directory)
         self.close()
         self._removed = True

@@ -84,6 +84,8 @@ class Engine:
             CgroupError: no write access to control groups, or a limit the kernel refuses.
             EngineError: the launcher is gone.
         """
+        if self._control.fileno() < 0:
+            raise EngineError("the engine is closed, and its launcher gone", "start a new engine")
         if not os.path.isdir(spec.rootfs):
             raise ImageError(
                 f"no image directory {spec.rootfs}", "name an existing root filesystem directory"
@@ -91,7 +93,7 @@ class Engine:
         name = f"{self.name}-{os.urandom(4).hex()}"
         steps = self._steps(spec)
         group = self._driver.create(name, spec.limits)
-        directory = f"{self._containers}/{name}" if spec.on_disk else ""
+        directory = f"{self._containers}/{name}"
         request = (
             "start",
             name,

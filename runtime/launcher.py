@@ -2,12 +2,13 @@
 """The process that clones containers, small and single-threaded, one an engine: `python -S -I launcher.py`.
 
 It takes requests over the control socket and answers each over the channel that came with it:
-    ("start", id, flags, v2 group or "", directory or "", group directories, files to join, steps)
+    ("start", id, flags, v2 group or "", directory, group directories, files to join, steps)
         with channel, stdin, stdout, stderr
     ("exec", flags, v2 group or "", files to join, steps)
         with channel, stdin, stdout, stderr, pidfd of the container
 Answers:
     ("created", pid, monotonic ns) with a pidfd
+    ("complete", monotonic ns), from the child itself, once others can join it
     ("failed", step, errno, detail), from the child itself
     ("exited", status as of waitstatus_to_exitcode, monotonic ns)
 When a channel closes, its process is killed and what it left on the host removed; when the control socket
@@ -51,6 +52,7 @@ class Launcher:
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
+        self._self = os.pidfd_open(os.getpid())
         self._poll = select.epoll()
         self._poll.register(control, select.EPOLLIN)
         self._running: dict[int, _Running] = {}
@@ -60,13 +62,19 @@ class Launcher:
         while True:
             for descriptor, _ in self._poll.poll():
                 if descriptor == self._control.fileno():
-                    received = wire.receive(self._control)
+                    received = self._receive()
                     if received is None:
                         self._end_all()
                         return
                     self._request(*received)
                 elif descriptor in self._running:
                     self._event(descriptor)
+
+    def _receive(self) -> tuple[Any, list[int]] | None:
+        try:
+            return wire.receive(self._control)
+        except ConnectionResetError:
+            return None
 
     def _request(self, message: Any, descriptors: list[int]) -> None:
         kind, *arguments = message
@@ -94,7 +102,7 @@ class Launcher:
             self._refuse(channel, "clone", error)
             return
         if pid == 0:
-            child = Child(channel, descriptors, name, directory)
+            child = Child(channel, descriptors, launcher=self._self, name=name, directory=directory)
             child.run([("open_groups", groups), ("join_groups",), *steps])
         self._track(pid, pidfd, channel, (directory, paths))
 
@@ -113,7 +121,9 @@ class Launcher:
             self._refuse(channel, "clone", error)
             return
         if pid == 0:
-            _join_and_run(channel, descriptors, flags, unified, groups, marshal.loads(plan))
+            *stdio, pidfd = descriptors
+            child = Child(channel, stdio, launcher=self._self)
+            _join_and_run(child, channel, pidfd, flags, unified, groups, marshal.loads(plan))
         self._track(pid, pidfd, channel, ("", []))
 
     def _clone(self, flags: int, unified: str) -> tuple[int, int]:
@@ -176,16 +186,15 @@ class Launcher:
 
 
 def _join_and_run(
+    child: Child,
     channel: socket.socket,
-    descriptors: list[int],
+    pidfd: int,
     flags: int,
     unified: str,
     groups: list[str],
     steps: list[tuple[object, ...]],
 ) -> NoReturn:
     """Enter a container's namespaces and run the steps in a process born there; end as it ends."""
-    *stdio, pidfd = descriptors
-    child = Child(channel, stdio)
     try:
         child.open_groups(groups)
         group = os.open(unified, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) if unified else -1
@@ -220,6 +229,8 @@ def main() -> None:
     syscalls.unshare(syscalls.CLONE_NEWNS)
     syscalls.mount_setattr(syscalls.AT_FDCWD, "/", propagation=syscalls.MS_SLAVE, recursive=True)
     os.chdir("/")
+    # A child that has entered an image must never import from it.
+    sys.meta_path.clear()
     gc.disable()
     gc.freeze()
     Launcher(control).serve()

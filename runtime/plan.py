@@ -65,7 +65,7 @@ def start(spec: ContainerSpec, *, unified: bool, cache: Path) -> bytes:
     steps += [("pivot",), ("working_directory", spec.cwd)]
     if spec.read_only:
         steps.append(("read_only_root",))
-    steps += _finish(spec, cache)
+    steps += [*_privileges(spec, cache), ("announce",), _command(spec)]
     return marshal.dumps(steps)
 
 
@@ -75,7 +75,9 @@ def execute(spec: ContainerSpec, *, cache: Path) -> bytes:
     Raises:
         EngineError: the filter can't be compiled.
     """
-    return marshal.dumps([("session",), ("stdio",), ("working_directory", spec.cwd), *_finish(spec, cache)])
+    return marshal.dumps(
+        [("session",), ("stdio",), ("working_directory", spec.cwd), *_privileges(spec, cache), _command(spec)]
+    )
 
 
 def kernel_mounts(spec: ContainerSpec, *, unified: bool) -> tuple[mounts.Mount, ...]:
@@ -97,7 +99,7 @@ def _mount(mount: mounts.Mount) -> Step:
     return ("mount", mount.target, mount.filesystem, attributes, options)
 
 
-def _finish(spec: ContainerSpec, cache: Path) -> list[Step]:
+def _privileges(spec: ContainerSpec, cache: Path) -> list[Step]:
     steps: list[Step] = []
     if spec.rlimits:
         steps.append(("rlimits", tuple((limit.resource, limit.soft, limit.hard) for limit in spec.rlimits)))
@@ -116,5 +118,8 @@ def _finish(spec: ContainerSpec, cache: Path) -> list[Step]:
     steps.append(("die_with_parent", int(signal.SIGKILL)))
     if spec.no_new_privileges:
         steps += filtered
-    steps.append(("execute", spec.argv, dict(spec.env), spec.env.get("PATH", DEFAULT_PATH)))
     return steps
+
+
+def _command(spec: ContainerSpec) -> Step:
+    return ("execute", spec.argv, dict(spec.env), spec.env.get("PATH", DEFAULT_PATH))

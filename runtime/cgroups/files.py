@@ -1,4 +1,4 @@
-# ruff: noqa: PTH102, PTH123 - plain strings and descriptors, as in system calls
+# ruff: noqa: PTH102, PTH106, PTH123 - plain strings and descriptors, as in system calls
 """Reading and writing the small files of control groups, with errors a person understands."""
 
 import os
