@@ -1,15 +1,14 @@
 """The container: kernel facilities, launcher, images.
 
-Names are loaded when first used, so that the launcher and the command line import only what they need.
+Names are loaded when first used, so that the launcher and the command line import only what they need. The
+functions `clean` and `doctor` are in the modules of that name.
 """
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runtime.bridge import Bridge as Bridge
     from runtime.bundle import write_bundle as write_bundle
-    from runtime.clean import clean as clean
     from runtime.container import Container as Container
-    from runtime.doctor import doctor as doctor
     from runtime.engine import Engine as Engine
     from runtime.images import Images as Images
     from runtime.layer import write_layer as write_layer
@@ -27,8 +26,6 @@ _HOMES = {
     "Container": "container",
     "Engine": "engine",
     "Images": "images",
-    "clean": "clean",
-    "doctor": "doctor",
     "write_bundle": "bundle",
     "write_layer": "layer",
     **dict.fromkeys(

@@ -9,6 +9,7 @@ import pytest
 from leftovers import leftovers
 
 from runtime import Bind, Container, ContainerSpec, Engine, Images
+from runtime.clean import clean
 from tare.state import State
 
 
@@ -33,7 +34,9 @@ def state(tmp_path) -> Iterator[State]:
     before = len(os.listdir("/proc/self/fd"))
     state = State.at(tmp_path)
     yield state
-    assert leftovers(state) == []
+    left = leftovers(state)
+    clean(state)
+    assert left == []
     assert len(os.listdir("/proc/self/fd")) <= before
     assert list(state.data.glob("containers/*")) == []
 
