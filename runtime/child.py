@@ -6,6 +6,8 @@ reported over the channel as (step, errno, detail) and ends the child. The launc
 imports nothing slow.
 """
 
+from __future__ import annotations
+
 import errno
 import os
 import resource
@@ -14,9 +16,12 @@ import socket
 import stat
 import time
 from collections.abc import Callable, Sequence
-from typing import NoReturn
 
 from runtime import devices, interface, syscalls, wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 SETUP_FAILED = 125
 Step = tuple[object, ...]

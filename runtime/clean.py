@@ -41,9 +41,7 @@ def _launchers(name: str) -> Iterator[tuple[int, str]]:
     for pid in _pids():
         with suppress(OSError):
             arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            if arguments[-2:-1] == [name.encode()] and any(
-                part.endswith(b"/launcher.py") for part in arguments
-            ):
+            if b"runtime.launcher" in b"".join(arguments[4:5]) and name.encode() in arguments[5:]:
                 yield pid, name
 
 

@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from runtime.spec import ContainerSpec
 
 _Number = TypeVar("_Number", int, float)
-_FORWARDED = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGCONT", "SIGWINCH")
+_FORWARDED = (
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGCONT,
+    signal.SIGWINCH,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,8 +78,11 @@ def _run(options: argparse.Namespace) -> int:
     from runtime.engine import Engine
 
     state = State.default()
-    spec = _spec(options, state)
     with Engine(state) as engine:
+        # The launcher is on its way meanwhile.
+        spec = _spec(options, state)
+        # A signal that comes before there is a container to forward it to is kept until there is.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)
         container = engine.start(spec)
         _forward_signals(container)
         status = container.wait()
@@ -121,10 +133,11 @@ def _number(text: str, kind: Callable[[str], _Number], option: str) -> _Number:
 
 
 def _forward_signals(container: "Container") -> None:
-    # The handler needs the pidfd, and may interrupt a wait, which holds the lock for fetching it.
+    # A handler may interrupt the thread that fetches the pidfd, so it is fetched before.
     _ = container.pidfd
-    for name in _FORWARDED:
-        signal.signal(getattr(signal, name), lambda number, _: container.deliver(number))
+    for number in _FORWARDED:
+        signal.signal(number, lambda number, _: container.deliver(number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
 
 
 def _bootstrap(options: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,8 @@ class _Process:
 
     def __init__(self) -> None:
         self._channel: socket.socket | None = None
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._is_read = False
         self._pid = 0
         self._pidfd = -1
         self._created_ns = 0
@@ -74,23 +75,19 @@ class _Process:
         return self._exited_ns or None
 
     def _await_created(self) -> None:
-        while not self._pid:
-            self._follow(None)
-            if self._failure and not self._pid:
-                raise self._failure
+        self._follow(lambda: self._pid)
+        if not self._pid:
+            raise self._failure or EngineError("the container has ended", "start another one")
 
     def await_complete(self) -> None:
         """Wait until the process has built all it is to run in.
 
         Raises:
-            TareError: a step of the start failed.
+            TareError: a step of the start failed, or it has ended.
         """
-        while not self._completed_ns:
-            if self._failure:
-                raise self._failure
-            if self._status is not None:
-                raise EngineError("the container has ended", "start another one")
-            self._follow(None)
+        self._follow(lambda: self._completed_ns or self._failure)
+        if self._failure or self._status is not None:
+            raise self._failure or EngineError("the container has ended", "start another one")
 
     def await_exit(self, timeout: float | None) -> int:
         """The exit status, 128+n for a signal.
@@ -99,37 +96,35 @@ class _Process:
             TimeoutError: still running after `timeout` seconds.
             TareError: a step of the start failed.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while self._status is None:
-            self._follow(deadline)
+        self._follow(lambda: False, None if timeout is None else time.monotonic() + timeout)
         if self._failure:
             raise self._failure
+        if self._status is None:
+            raise EngineError("the container is removed", "start another one")
         return self._status
 
-    def _follow(self, deadline: float | None) -> None:
-        """Take in one message."""
-        with self._lock:
-            if self._status is not None:
-                return
-            if self._channel is None:
-                raise EngineError("the container is removed", "start another one")
-            if deadline is not None:
-                self._channel.settimeout(max(deadline - time.monotonic(), 1e-6))
-            try:
-                received = wire.receive(self._channel)
-            except ConnectionResetError:
-                received = None
-            finally:
-                if deadline is not None:
-                    self._channel.settimeout(None)
-            if received is None:
-                self._await_end()
-                self._status = 128 + signal.SIGKILL
-                self._failure = self._failure or EngineError(
-                    "the launcher process is gone", "start a new engine"
-                )
-                return
-            self._take(*received)
+    def _follow(self, is_reached: Callable[[], object], deadline: float | None = None) -> None:
+        """Take in messages until the condition holds or none will come; one thread reads for all.
+
+        Raises:
+            TimeoutError: the deadline passed.
+        """
+        with self._changed:
+            while not is_reached() and self._status is None and self._channel:
+                left = None if deadline is None else max(deadline - time.monotonic(), 1e-6)
+                if self._is_read:
+                    if not self._changed.wait(left):
+                        raise TimeoutError("the container still runs")
+                    continue
+                channel, self._is_read = self._channel, True
+                self._changed.release()
+                try:
+                    received = _receive(channel, left)
+                finally:
+                    self._changed.acquire()
+                    self._is_read = False
+                    self._changed.notify_all()
+                self._take(received)
 
     def _await_end(self) -> None:
         """See to the end of a process whose launcher is gone, and which that takes along."""
@@ -138,7 +133,13 @@ class _Process:
             poll.register(self._pidfd, select.POLLIN)
             poll.poll()
 
-    def _take(self, message: object, descriptors: list[int]) -> None:
+    def _take(self, received: tuple[object, list[int]] | None) -> None:
+        if received is None:
+            self._await_end()
+            self._status = 128 + signal.SIGKILL
+            self._failure = self._failure or EngineError("the launcher process is gone", "start a new engine")
+            return
+        message, descriptors = received
         match message:
             case ("created", int(pid), int(created)):
                 self._pid, self._created_ns, self._pidfd = pid, created, descriptors[0]
@@ -152,13 +153,21 @@ class _Process:
 
     def close(self) -> None:
         """Let go of the channel, which kills the process, and of the pidfd."""
-        with self._lock:
+        with self._changed:
             if self._channel:
                 self._channel.close()
                 self._channel = None
             if self._pidfd >= 0:
                 os.close(self._pidfd)
                 self._pidfd = -1
+
+
+def _receive(channel: socket.socket, timeout: float | None) -> tuple[object, list[int]] | None:
+    channel.settimeout(timeout)
+    try:
+        return wire.receive(channel)
+    except ConnectionResetError:
+        return None
 
 
 class Container(_Process):

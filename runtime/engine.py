@@ -22,7 +22,8 @@ from runtime.veth import Links
 from tare.errors import ImageError, PrivilegeError
 from tare.state import PREFIX, State
 
-_LAUNCHER = Path(__file__).with_name("launcher.py")
+_LAUNCHER = "import sys; sys.path.insert(0, sys.argv[3]); from runtime.launcher import main; main()"
+_PROJECT = str(Path(__file__).parent.parent)
 
 
 class Engine:
@@ -46,23 +47,20 @@ class Engine:
         self.name = PREFIX + state.tag
         self._containers = str(state.directory("containers"))
         self._cache = state.directory("cache")
+        self._control, self._launcher = _launch(self.name)
         self._driver: Driver = detect.driver(self.name)
-        self._tenancy = Tenancy(
-            state.directory(volatile=True), prepare=self._driver.prepare, remove=self._driver.close
-        )
+        try:
+            self._tenancy = Tenancy(
+                state.directory(volatile=True), prepare=self._driver.prepare, remove=self._driver.close
+            )
+        except BaseException:
+            self._control.close()
+            self._launcher.wait()
+            raise
         self._links = Links()
         self._lock = threading.Lock()
         self._started: set[Container] = set()
         self._plans: dict[ContainerSpec, bytes] = {}
-        self._control, theirs = socket.socketpair()
-        with theirs:
-            self._launcher = subprocess.Popen(
-                [sys.executable, "-S", "-I", str(_LAUNCHER), str(theirs.fileno()), self.name],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-                env={},
-            )
 
     def start(
         self,
@@ -172,6 +170,18 @@ class Engine:
         if steps is None:
             steps = self._plans[spec] = plan.start(spec, unified=self._driver.unified, cache=self._cache)
         return steps
+
+
+def _launch(name: str) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        launcher = subprocess.Popen(
+            [sys.executable, "-S", "-I", "-c", _LAUNCHER, str(theirs.fileno()), name, _PROJECT],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    return ours, launcher
 
 
 def _map_ids(pid: int, spec: ContainerSpec) -> None:

@@ -1,9 +1,6 @@
 """Root filesystem directories: the store of them, and a small one made from the host's busybox."""
 
 import os
-import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 
 from tare.errors import ImageError
@@ -79,6 +76,8 @@ class Images:
         Raises:
             ImageError: the host has no static busybox.
         """
+        import tempfile
+
         path = self._directory / name
         if path.is_dir():
             return path
@@ -106,6 +105,8 @@ def find_busybox() -> Path:
     Raises:
         ImageError: there is none, or it needs shared libraries.
     """
+    import shutil
+
     found = shutil.which("busybox")
     for place in (*_BUSYBOX_PLACES, *([found] if found else [])):
         path = Path(place)
@@ -129,6 +130,9 @@ def _is_static(path: Path) -> bool:
 
 
 def _populate(root: Path, busybox: Path) -> None:
+    import shutil
+    import subprocess
+
     umask = os.umask(0o022)
     try:
         for name in ("", *_DIRECTORIES):

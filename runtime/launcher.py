@@ -1,5 +1,4 @@
-# ruff: noqa: PTH100, PTH120 - plain strings and descriptors, as in system calls
-"""The process that clones containers, small and single-threaded, one an engine: `python -S -I launcher.py`.
+"""The process that clones containers, small and single-threaded, one an engine.
 
 It takes requests over the control socket and answers each over the channel that came with it:
     ("start", id, flags, v2 group or "", directory, group directories, files to join, steps)
@@ -15,6 +14,8 @@ When a channel closes, its process is killed and what it left on the host remove
 closes, this is done for all. Nothing here decides anything: the plan does.
 """
 
+from __future__ import annotations
+
 import gc
 import marshal
 import os
@@ -23,12 +24,13 @@ import signal
 import socket
 import sys
 import time
-from typing import Any, NoReturn
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from runtime import syscalls, teardown, wire
 from runtime.child import SETUP_FAILED, Child
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 
 class _Running:
@@ -218,8 +220,8 @@ def _answer(channel: socket.socket, message: object, descriptors: tuple[int, ...
         return
 
 
-def main() -> None:
-    """Serve on the socket whose descriptor is the first argument."""
+def main() -> NoReturn:
+    """Serve on the socket whose descriptor is the first argument; see Engine for the command line."""
     control = socket.socket(fileno=int(sys.argv[1]))
     os.set_inheritable(control.fileno(), False)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -234,7 +236,4 @@ def main() -> None:
     gc.disable()
     gc.freeze()
     Launcher(control).serve()
-
-
-if __name__ == "__main__":
-    main()
+    os._exit(0)

@@ -7,7 +7,7 @@ import signal
 from functools import reduce
 from pathlib import Path
 
-from runtime import capabilities, mounts, seccomp
+from runtime import capabilities, mounts, seccomp_cache
 from runtime.child import Step
 from runtime.spec import DEFAULT_PATH, ContainerSpec, Namespace
 
@@ -105,7 +105,7 @@ def _privileges(spec: ContainerSpec, cache: Path) -> list[Step]:
         steps.append(("rlimits", tuple((limit.resource, limit.soft, limit.hard) for limit in spec.rlimits)))
     filtered: list[Step] = []
     if spec.seccomp:
-        filtered.append(("seccomp", seccomp.program(spec.capabilities, cache)))
+        filtered.append(("seccomp", seccomp_cache.program(spec.capabilities, cache)))
     if spec.no_new_privileges:
         steps.append(("no_new_privileges",))
     else:

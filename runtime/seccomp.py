@@ -1,4 +1,4 @@
-"""The seccomp filter: a profile kept as data, compiled once and cached as BPF.
+"""The seccomp filter: a profile kept as data, compiled to BPF.
 
 The profile (seccomp_profile.json) has the form of the OCI runtime specification's `linux.seccomp`, plus the
 rules that depend on a capability. It allows what Docker's default profile allows. Calls it names and denies
@@ -7,7 +7,6 @@ as on an older kernel.
 """
 
 import ctypes
-import hashlib
 import json
 import os
 from collections.abc import Collection, Mapping
@@ -48,27 +47,6 @@ def profile(capabilities: Collection[str]) -> dict[str, Any]:
         "architectures": list(_ARCHITECTURES[machine]),
         "syscalls": rules,
     }
-
-
-def program(capabilities: Collection[str], cache_directory: Path) -> bytes:
-    """The filter for a capability set as BPF, an array of struct sock_filter; from the cache where it has it.
-
-    Raises:
-        EngineError: libseccomp, which knows the call numbers, is missing.
-    """
-    sources = b"".join(Path(path).read_bytes() for path in (_PROFILE, __file__, bpf.__file__))
-    key = hashlib.sha256(
-        json.dumps([sorted(capabilities), os.uname().machine]).encode() + sources
-    ).hexdigest()[:16]
-    path = cache_directory / f"seccomp-{key}.bpf"
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        compiled = compile_filter(profile(capabilities))
-    temporary = path.with_suffix(f".{os.getpid()}")
-    temporary.write_bytes(compiled)
-    temporary.replace(path)
-    return compiled
 
 
 def compile_filter(description: Mapping[str, Any]) -> bytes:

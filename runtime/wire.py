@@ -5,12 +5,17 @@ one serialiser that costs the launcher no import. The launcher imports this modu
 slow.
 """
 
+from __future__ import annotations
+
 import array
 import marshal
 import socket
 import struct
 from collections.abc import Sequence
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _HEADER = struct.Struct("=I")
 _MAX_DESCRIPTORS = 64

@@ -92,6 +92,22 @@ def test_exec_is_counted_with_the_container_and_ends_with_it(start):
     container.remove()
 
 
+def test_one_thread_waits_while_another_execs_and_stops(start):
+    container = start("sleep", "60")
+    statuses = []
+    waiting = [threading.Thread(target=lambda: statuses.append(container.wait())) for _ in range(3)]
+    for thread in waiting:
+        thread.start()
+    assert container.exec(("echo", "x")).stdout == b"x\n"
+    with pytest.raises(TimeoutError):
+        container.wait(0.05)
+    assert container.stop(0) == 137
+    for thread in waiting:
+        thread.join(10)
+    assert statuses == [137] * 3
+    container.remove()
+
+
 def test_exec_faults(start):
     container = start("sleep", "60")
     with pytest.raises(TimeoutError):
