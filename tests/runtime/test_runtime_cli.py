@@ -128,7 +128,8 @@ def test_an_unhandled_signal_ends_it(environment):
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
-    assert process.returncode == 137
+    # 130 from the shell itself, where the signal comes before it has become sleep.
+    assert process.returncode in (130, 137)
 
 
 def test_killed_it_takes_the_container_along(environment):
