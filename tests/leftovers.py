@@ -1,5 +1,6 @@
 """Finds what a state root left in the kernel and in the process table."""
 
+import os
 from pathlib import Path
 
 import psutil
@@ -15,7 +16,7 @@ def leftovers(state: State) -> list[str]:
     ]
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     found += [f"mount {line}" for line in mounts if any(root in line for root in roots)]
-    cgroups = (path for path in Path("/sys/fs/cgroup").rglob("*") if path.is_dir())
+    cgroups = (Path(parent, name) for parent, names, _ in os.walk("/sys/fs/cgroup") for name in names)
     found += [f"cgroup {path}" for path in cgroups if state.tag in path.name]
     found += [f"link {path.name}" for path in Path("/sys/class/net").iterdir() if state.tag in path.name]
     return found

@@ -1,0 +1,20 @@
+"""Every reference run in results/recorded/ is still read, complete and without a failure."""
+
+from pathlib import Path
+
+import pytest
+
+from results.store import Store
+
+RECORDED = Path(__file__).parent.parent.parent / "results/recorded"
+
+
+@pytest.mark.parametrize("path", sorted(RECORDED.glob("*.json*")), ids=lambda path: path.name)
+def test_a_recorded_run_is_read(path: Path) -> None:
+    run = Store(RECORDED).load(path)
+    assert run.complete
+    assert all(record.valid or record.unsupported for record in run.records)
+
+
+def test_there_is_one() -> None:
+    assert list(RECORDED.glob("*.json*"))
