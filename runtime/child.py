@@ -130,14 +130,17 @@ class Child:
         self._root_mode = os.fstat(self._layer).st_mode & 0o7777
         self._place = os.open(os.path.dirname(self._directory), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
-    def disk_scratch(self, owner: tuple[int, int]) -> None:
+    def disk_scratch(self) -> None:
         """Make the container's directory on disk and enter it."""
         self._detail = self._directory
         os.mkdir(self._directory, 0o700)
         os.chdir(self._directory)
         self._scratch_directories()
-        os.chown("upper", *owner)
-        os.chown("work", *owner)
+
+    def enter_scratch(self) -> None:
+        """Enter the directory that the engine made, as only it may give files to the users of the mapping."""
+        self._detail = self._directory
+        os.chdir(self._directory)
 
     def memory_scratch(self) -> None:
         """Enter a fresh tmpfs, which goes with this mount namespace, as nothing else holds it."""

@@ -60,7 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--user", "-u", metavar="USER[:GROUP]", default="0", help="ids, or names of the image")
     run.add_argument("--read-only", action="store_true", help="make the root read-only")
     run.add_argument(
-        "--on-disk", action="store_true", help="keep what is written on disk instead of in memory"
+        "--in-memory",
+        dest="on_disk",
+        action="store_false",
+        help="keep what is written in memory instead of on disk",
     )
     run.add_argument("--no-seccomp", action="store_true", help="install no system call filter")
     run.add_argument("image", metavar="IMAGE", help="a root filesystem directory, or a name in the store")

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH112 - plain strings and descriptors, as in system calls
+# ruff: noqa: PTH101, PTH102, PTH112, PTH116 - plain strings and descriptors, as in system calls
 """The engine: starts containers through one launcher process, from any thread."""
 
 import os
@@ -108,6 +108,8 @@ class Engine:
         try:
             container.attach(self.request(request, (stdin, stdout, stderr)))
             if spec.mappings:
+                if spec.on_disk:
+                    _make_scratch(directory, spec)
                 _map_ids(container.pid, spec)
                 container.go()
             if spec.interface:
@@ -182,6 +184,14 @@ def _launch(name: str) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
             start_new_session=True,
         )
     return ours, launcher
+
+
+def _make_scratch(directory: str, spec: ContainerSpec) -> None:
+    mode = os.stat(spec.rootfs).st_mode & 0o7777
+    for path, permissions in ((directory, 0o700), (f"{directory}/upper", mode), (f"{directory}/work", 0o700)):
+        os.mkdir(path)
+        os.chmod(path, permissions)
+        os.chown(path, *spec.root_owner)
 
 
 def _map_ids(pid: int, spec: ContainerSpec) -> None:

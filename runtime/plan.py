@@ -36,10 +36,12 @@ def start(spec: ContainerSpec, *, unified: bool, cache: Path) -> bytes:
     has_user = Namespace.USER in spec.namespaces
     has_net = Namespace.NET in spec.namespaces
     steps: list[Step] = [("locate", os.path.abspath(spec.rootfs))]
-    if spec.on_disk:
-        steps.append(("disk_scratch", spec.root_owner))
     if has_user:
-        steps += [("await_go",), ("credentials", 0, 0, None)]
+        steps.append(("await_go",))
+    if spec.on_disk:
+        steps.append(("enter_scratch",) if has_user else ("disk_scratch",))
+    if has_user:
+        steps.append(("credentials", 0, 0, None))
     if Namespace.CGROUP in spec.namespaces:
         steps.append(("unshare", Namespace.CGROUP.flag))
     steps += [("session",), ("stdio",)]

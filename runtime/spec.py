@@ -138,7 +138,7 @@ class ContainerSpec:
     no_new_privileges: bool = True
     interface: Interface | None = None
     binds: tuple[Bind, ...] = ()
-    on_disk: bool = False
+    on_disk: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "argv", tuple(self.argv))

@@ -21,9 +21,9 @@ HARNESS = """
     state = State.at(root)
     with Engine(state) as engine, Bridge(state) as bridge:
         started = [
-            engine.start(ContainerSpec(image, ("sleep", "60"), limits=Limits(pids=20), on_disk=True)),
-            engine.start(ContainerSpec(image, ("sleep", "60"), interface=bridge.interface())),
-            engine.start(ContainerSpec(image, ("true",), on_disk=True)),
+            engine.start(ContainerSpec(image, ("sleep", "60"), limits=Limits(pids=20))),
+            engine.start(ContainerSpec(image, ("sleep", "60"), interface=bridge.interface(), on_disk=False)),
+            engine.start(ContainerSpec(image, ("true",))),
         ]
         started[2].wait()
         print(engine._launcher.pid, *(container.pid for container in started[:2]), flush=True)
@@ -88,7 +88,7 @@ def test_clean_ends_what_runs(state, harness):
 def test_clean_touches_no_other_state(state, image, tmp_path_factory):
     other = type(state).at(tmp_path_factory.mktemp("other"))
     with Engine(other) as engine:
-        container = engine.start(ContainerSpec(image, ("sleep", "60"), on_disk=True))
+        container = engine.start(ContainerSpec(image, ("sleep", "60")))
         assert container.pid
         assert clean(state) == []
         assert container.exec(("true",)).returncode == 0

@@ -44,8 +44,10 @@ def test_time_namespace_where_asked(run):
     assert inside.strip() != str(Path("/proc/self/ns/time").readlink())
 
 
-def test_user_namespace_maps_root_to_an_ordinary_user(start, run):
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_user_namespace_maps_root_to_an_ordinary_user(start, run, on_disk):
     fields = {
+        "on_disk": on_disk,
         "namespaces": DEFAULT_NAMESPACES | {Namespace.USER},
         "mappings": (IdMapping(0, 200000, 65536),),
     }

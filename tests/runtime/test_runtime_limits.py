@@ -15,10 +15,10 @@ def test_memory_limit_kills(start):
 
 def test_memory_scratch_counts_and_disk_does_not_kill(start):
     write = ("dd", "if=/dev/zero", "of=/file", "bs=1M", "count=40")
-    container = start(*write, limits=Limits(memory=16 << 20))
+    container = start(*write, limits=Limits(memory=16 << 20), on_disk=False)
     assert container.wait(30) != 0
     container.remove()
-    container = start(*write, limits=Limits(memory=16 << 20), on_disk=True)
+    container = start(*write, limits=Limits(memory=16 << 20))
     assert container.wait(60) == 0
     assert not container.oom_killed
     container.remove()

@@ -1,6 +1,7 @@
 import gzip
 import json
 import struct
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from runtime import ContainerSpec, Images, Limits, Namespace, parse_size, write_bundle, write_layer
 from runtime import bpf as assembler
 from runtime.bpf import Check, Rule
-from runtime.capabilities import DEFAULT, NUMBERS
+from runtime.capabilities import DEFAULT, NUMBERS, mask
 from runtime.seccomp import compile_filter, profile
 from runtime.users import lookup
 from tare.errors import ImageError, TareError, UsageError
@@ -182,6 +183,29 @@ def test_bundle_says_what_the_specification_does(tmp_path, image):
     }  # fmt: skip
     assert config["linux"]["resources"]["cpu"] == {"quota": 50000, "period": 100000}
     assert config["linux"]["seccomp"] == profile(DEFAULT)
+
+
+def test_another_runtime_takes_the_bundle(state, image):
+    script = "id -u; hostname; grep -E '^(Cap(Bnd|Eff)|NoNewPrivs|Seccomp):' /proc/self/status; touch /x"
+    limits = Limits(64 << 20, 0.5, 100)
+    spec = ContainerSpec(image, ("sh", "-c", script), limits=limits, read_only=True, hostname="named")
+    bundle = write_bundle(spec, state.directory("bundle")).parent
+    argv = (
+        "runc",
+        "--root",
+        str(state.directory("runc")),
+        "run",
+        "--bundle",
+        str(bundle),
+        f"tare{state.tag}",
+    )
+    ended = subprocess.run(argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    granted = f"{mask(DEFAULT):016x}"
+    assert ended.stdout.split() == [
+        "0", "named", "CapEff:", granted, "CapBnd:", granted, "NoNewPrivs:", "1", "Seccomp:", "2",
+    ]  # fmt: skip
+    assert "Read-only file system" in ended.stderr
+    assert ended.returncode == 1
 
 
 def test_capability_numbers_are_the_kernels():
