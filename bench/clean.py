@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 import vm_baseline
+from bench.command import run
 from runtime.clean import clean as clean_containers
 from tare.state import State
 
@@ -55,6 +56,7 @@ def _directories(state: State) -> list[str]:
     lines = []
     for path in (state.data / "docker", state.run / "docker", state.run / "lab"):
         if path.exists():
+            run(("umount", str(path)), "clean", check=False)
             shutil.rmtree(path)
             lines.append(f"directory {path}")
     return lines

@@ -170,6 +170,8 @@ def _daemon(lab: Lab) -> Iterator[Path]:
         finally:
             daemon.terminate()
             daemon.wait()
+            # Where mounts are shared, dockerd mounts its data root onto itself and leaves that behind.
+            run(("umount", str(data)), "docker", check=False)
             shutil.rmtree(data, ignore_errors=True)
             shutil.rmtree(runtime, ignore_errors=True)
             for path in (*Path("/sys/fs/cgroup").glob(f"*/{cgroup}"), *strangers):
