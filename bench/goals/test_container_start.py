@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.mounts import hybrid_hierarchy, without_unified_cgroup
 from results.statistics import median, ratio
-from runtime import ContainerSpec, Engine, Images, Limits, syscalls, write_bundle
+from runtime import ContainerSpec, Engine, Images, Limits, write_bundle
 from tare.state import State
 
 _ROUNDS = 60
@@ -44,7 +45,8 @@ def test_container_start(benchmark: Any, tmp_path: Path) -> None:
                         samples[name][number] = [seconds]
 
     # Unsharing is of the thread, so only this one, and what it starts, sees the changed hierarchy.
-    with ThreadPoolExecutor(1, initializer=_without_unified_hierarchy) as executor:
+    view = without_unified_cgroup() if hybrid_hierarchy() else ThreadPoolExecutor(1)
+    with view as executor:
         benchmark.pedantic(lambda: executor.submit(rounds).result())
     medians = {name: median(measured).value for name, measured in samples.items()}
     benchmark.extra_info.update(seconds=samples, medians=medians)
@@ -83,13 +85,3 @@ def _theirs(runtime: str, bundle: Path, state: State, null: int) -> float:
     ended = time.monotonic_ns()
     assert status == 0
     return (ended - started) / 1e9
-
-
-def _without_unified_hierarchy() -> None:
-    """Hide a version 2 tree beside version 1 from this thread: crun refuses such a mixture."""
-    unified = "/sys/fs/cgroup/unified"
-    if not os.path.ismount(unified):
-        return
-    syscalls.unshare(syscalls.CLONE_NEWNS)
-    syscalls.mount_setattr(syscalls.AT_FDCWD, "/", propagation=syscalls.MS_PRIVATE, recursive=True)
-    syscalls.umount2(unified, syscalls.MNT_DETACH)
