@@ -1,0 +1,1 @@
+"""The OCI runtime command line, `tarebox-oci`; see the OCI runtime specification."""
