@@ -1,4 +1,3 @@
-# ruff: noqa: PTH123 - plain strings and descriptors, as in system calls
 """`tarebox-oci`: the command line of an OCI runtime, with runc's commands and flags.
 
 A command's module is imported when it is called, as imports are most of what a command costs.

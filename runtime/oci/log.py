@@ -1,4 +1,3 @@
-# ruff: noqa: PTH123 - plain strings and descriptors, as in system calls
 """The log file that runc's callers read a failure's reason from."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: PTH102, PTH103, PTH105, PTH106, PTH108, PTH110, PTH113, PTH116, PTH118, PTH123, PTH208 - plain strings and descriptors, as in system calls
 """What is kept on disk of one container, from its creation to its deletion.
 
 A directory `<root>/<id>` with `state.json`, `config.json` as it was at the creation, `exec.fifo` for as long
