@@ -4,8 +4,9 @@ The launcher imports this module, so it imports nothing slow.
 """
 
 import fcntl
-import socket
 import struct
+
+from runtime.light import socket
 
 _SIOCADDRT = 0x890B
 _SIOCSIFFLAGS = 0x8914
@@ -56,5 +57,8 @@ def _sockaddr(address: str) -> bytes:
 
 
 def _ioctl(request: int, argument: bytes) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as control:
-        fcntl.ioctl(control, request, argument)
+    control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    try:
+        fcntl.ioctl(control.fileno(), request, argument)
+    finally:
+        control.close()

@@ -20,13 +20,12 @@ import gc
 import marshal
 import os
 import select
-import signal
-import socket
 import sys
 import time
 
 from runtime import syscalls, teardown, wire
 from runtime.child import SETUP_FAILED, Child
+from runtime.light import signal, socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import array
 import marshal
-import socket
 import struct
 from collections.abc import Sequence
+
+from runtime.light import socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,0 +1,181 @@
+"""Steps that fill a root with mounts and device nodes, and enter it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+
+from runtime import devices, syscalls
+from runtime.steps.base import Base
+
+_IN_ROOT = syscalls.RESOLVE_IN_ROOT | syscalls.RESOLVE_NO_MAGICLINKS
+_KERNEL_MOUNT = _IN_ROOT | syscalls.RESOLVE_NO_SYMLINKS
+_DEVICE_MODE = stat.S_IFCHR | 0o666
+
+
+class Filesystem(Base):
+    """Mounts below the root, by descriptors and never by paths that the image could bend."""
+
+    _root = -1
+    _dev = -1
+    _empty = -1
+
+    def mount(
+        self, target: str, filesystem: str, attributes: int, options: Sequence[tuple[str, str | None]]
+    ) -> None:
+        """Mount a kernel filesystem at `target` below the root; a symbolic link on the way is refused."""
+        self._detail = target
+        directory = self._kernel_target(target)
+        context = syscalls.fsopen(filesystem)
+        for key, value in options:
+            if value is None:
+                syscalls.fsconfig_flag(context, key)
+            else:
+                syscalls.fsconfig_string(context, key, value)
+        syscalls.fsconfig_create(context)
+        mounted = syscalls.fsmount(context, attributes)
+        syscalls.move_mount(mounted, directory)
+        os.close(context)
+        os.close(directory)
+        if target == "/dev":
+            self._dev = mounted
+        else:
+            os.close(mounted)
+
+    def device_nodes(self) -> None:
+        """Fill /dev with fresh nodes, links and mount points."""
+        for name, major, minor in devices.NODES:
+            os.mknod(name, _DEVICE_MODE, os.makedev(major, minor), dir_fd=self._dev)
+        self._device_links()
+
+    def device_binds(self) -> None:
+        """Fill /dev with the host's nodes, for where a user namespace forbids making them."""
+        for name, _, _ in devices.NODES:
+            os.mknod(name, stat.S_IFREG | 0o666, dir_fd=self._dev)
+            node = syscalls.open_tree(syscalls.AT_FDCWD, f"/dev/{name}", syscalls.OPEN_TREE_CLONE)
+            place = os.open(name, os.O_PATH | os.O_CLOEXEC, dir_fd=self._dev)
+            syscalls.move_mount(node, place)
+            os.close(node)
+            os.close(place)
+        self._device_links()
+
+    def _device_links(self) -> None:
+        for name, target in devices.LINKS:
+            os.symlink(target, name, dir_fd=self._dev)
+        for name in devices.DIRECTORIES:
+            os.mkdir(name, 0o755, dir_fd=self._dev)
+
+    def bind(self, source: str, target: str, attributes: int) -> None:
+        """Mount a path of the host at `target`, resolved as if the root were / already."""
+        self._detail = source
+        tree = syscalls.open_tree(syscalls.AT_FDCWD, source, syscalls.OPEN_TREE_CLONE | syscalls.AT_RECURSIVE)
+        if attributes:
+            syscalls.mount_setattr(tree, "", attributes=attributes, recursive=True)
+        self._detail = target
+        is_directory = stat.S_ISDIR(os.fstat(tree).st_mode)
+        place = self._bind_target(target, is_directory)
+        syscalls.move_mount(tree, place)
+        os.close(tree)
+        os.close(place)
+
+    def mask(self, paths: Sequence[str]) -> None:
+        """Hide files behind /dev/null, directories behind an empty one; missing paths are no fault."""
+        for path in paths:
+            self._detail = path
+            place = self._existing(path)
+            if place < 0:
+                continue
+            if stat.S_ISDIR(os.fstat(place).st_mode):
+                cover = self._empty_directory()
+            else:
+                cover = syscalls.open_tree(self._dev, "null", syscalls.OPEN_TREE_CLONE)
+            syscalls.move_mount(cover, place)
+            os.close(cover)
+            os.close(place)
+
+    def _empty_directory(self) -> int:
+        if self._empty < 0:
+            context = syscalls.fsopen("tmpfs")
+            syscalls.fsconfig_flag(context, "ro")
+            syscalls.fsconfig_create(context)
+            self._empty = syscalls.fsmount(context, syscalls.MOUNT_ATTR_RDONLY)
+            os.close(context)
+            return os.dup(self._empty)
+        return syscalls.open_tree(self._empty, "", syscalls.OPEN_TREE_CLONE | syscalls.AT_EMPTY_PATH)
+
+    def read_only(self, paths: Sequence[str]) -> None:
+        """Mount paths read-only over themselves; missing paths are no fault."""
+        for path in paths:
+            self._detail = path
+            place = self._existing(path)
+            if place < 0:
+                continue
+            flags = syscalls.OPEN_TREE_CLONE | syscalls.AT_RECURSIVE | syscalls.AT_EMPTY_PATH
+            tree = syscalls.open_tree(place, "", flags)
+            syscalls.mount_setattr(tree, "", attributes=syscalls.MOUNT_ATTR_RDONLY, recursive=True)
+            syscalls.move_mount(tree, place)
+            os.close(tree)
+            os.close(place)
+
+    def pivot(self) -> None:
+        """Make the overlay the root and let go of the host's tree."""
+        os.fchdir(self._root)
+        syscalls.pivot_root(".", ".")
+        syscalls.umount2(".", syscalls.MNT_DETACH)
+        os.chdir("/")
+
+    def read_only_root(self) -> None:
+        """Forbid writing to the root itself, not to what is mounted below."""
+        syscalls.mount_setattr(self._root, "", attributes=syscalls.MOUNT_ATTR_RDONLY)
+
+    def working_directory(self, path: str) -> None:
+        """Enter the working directory, made when the image lacks it."""
+        self._detail = path
+        try:
+            os.chdir(path)
+        except FileNotFoundError:
+            os.makedirs(path, 0o755)
+            os.chdir(path)
+
+    def _kernel_target(self, path: str) -> int:
+        flags = os.O_PATH | os.O_DIRECTORY
+        try:
+            return syscalls.openat2(self._root, path, flags, resolve=_KERNEL_MOUNT)
+        except FileNotFoundError:
+            self._make_parents(path, directory=True)
+            return syscalls.openat2(self._root, path, flags, resolve=_KERNEL_MOUNT)
+
+    def _bind_target(self, path: str, directory: bool) -> int:
+        try:
+            return syscalls.openat2(self._root, path, os.O_PATH, resolve=_IN_ROOT)
+        except FileNotFoundError:
+            self._make_parents(path, directory=directory)
+            return syscalls.openat2(self._root, path, os.O_PATH, resolve=_IN_ROOT)
+
+    def _make_parents(self, path: str, *, directory: bool) -> None:
+        *parents, last = [part for part in path.split("/") if part]
+        place = os.dup(self._root)
+        reached = ""
+        for part in [*parents, last] if directory else parents:
+            reached = f"{reached}/{part}"
+            try:
+                following = syscalls.openat2(
+                    self._root, reached, os.O_PATH | os.O_DIRECTORY, resolve=_IN_ROOT
+                )
+            except FileNotFoundError:
+                os.mkdir(part, 0o755, dir_fd=place)
+                following = syscalls.openat2(
+                    self._root, reached, os.O_PATH | os.O_DIRECTORY, resolve=_IN_ROOT
+                )
+            os.close(place)
+            place = following
+        if not directory:
+            os.mknod(last, stat.S_IFREG | 0o644, dir_fd=place)
+        os.close(place)
+
+    def _existing(self, path: str) -> int:
+        try:
+            return syscalls.openat2(self._root, path, os.O_PATH, resolve=_IN_ROOT)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return -1

@@ -1,0 +1,43 @@
+"""Steps that give up privileges."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Sequence
+
+from runtime import syscalls
+from runtime.steps.base import Base
+
+
+class Privileges(Base):
+    """Limits, capabilities, user and system call filter."""
+
+    def rlimits(self, limits: Sequence[tuple[int, int, int]]) -> None:
+        """Set (resource, soft, hard) limits."""
+        for number, soft, hard in limits:
+            resource.setrlimit(number, (soft, hard))
+
+    def bounding_set(self, dropped: Sequence[int]) -> None:
+        """Drop capabilities from the bounding set for good."""
+        for number in dropped:
+            syscalls.prctl(syscalls.PR_CAPBSET_DROP, number)
+
+    def credentials(self, uid: int, gid: int, groups: Sequence[int] | None) -> None:
+        """Become the user; the kernel clears the capabilities of any but uid 0."""
+        if groups is not None:
+            os.setgroups(groups)
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+
+    def capabilities(self, header: bytes, data: bytes) -> None:
+        """Set effective, permitted and inheritable sets."""
+        syscalls.capset(header, data)
+
+    def no_new_privileges(self) -> None:
+        """Give up gaining privileges through exec."""
+        syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+
+    def seccomp(self, program: bytes) -> None:
+        """Install the system call filter."""
+        syscalls.seccomp_filter(program, syscalls.SECCOMP_FILTER_FLAG_SPEC_ALLOW)
