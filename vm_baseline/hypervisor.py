@@ -123,6 +123,7 @@ class Hypervisor:
             address=spec.tap.address if spec.tap else None,
             gateway=spec.tap.gateway if spec.tap else None,
             payload=script(spec.argv, spec.env) if spec.argv else None,
+            init=spec.init,
             hold=spec.hold,
         )
         assemble(shared.initramfs, job, initrd)

@@ -42,6 +42,7 @@ class Job:
         address: of eth0, or None without a network.
         gateway: the default route.
         payload: the shell script of the payload, or None.
+        init: the program that takes process 1 over, or None.
         hold: never say ready, to try what happens then.
     """
 
@@ -52,6 +53,7 @@ class Job:
     address: IPv4Interface | None = None
     gateway: IPv4Address | None = None
     payload: str | None = None
+    init: str | None = None
     hold: bool = False
 
     def archive(self) -> bytes:
@@ -63,6 +65,7 @@ class Job:
             "disk": self.disk,
             "address": self.address.with_prefixlen if self.address else "",
             "gateway": str(self.gateway or ""),
+            "init": self.init or "",
             "hold": "1" if self.hold else "",
         }
         lines = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())

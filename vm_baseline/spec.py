@@ -47,6 +47,8 @@ class MachineSpec:
         tap: the network interface, or None.
         accelerator: None for the proven one.
         ready_timeout: seconds until a guest that says nothing is given up.
+        init: the image's own process 1, such as /sbin/init, which takes over once the guest is ready, beside
+            the agent and instead of a payload; None for ours.
         hold: make a guest that never says it is ready, to try what happens then.
     """
 
@@ -60,4 +62,5 @@ class MachineSpec:
     tap: Tap | None = None
     accelerator: Accelerator | None = None
     ready_timeout: float = 60.0
+    init: str | None = None
     hold: bool = False

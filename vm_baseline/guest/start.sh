@@ -1,4 +1,5 @@
-# Process 1 in the final root: network, the ready line, then the payload whose end is the guest's end.
+# Process 1 in the final root: network, the ready line, then the payload whose end is the guest's end,
+# or the image's own init.
 . /.tare/job.sh
 ip link set lo up
 if [ -n "$address" ]; then
@@ -13,6 +14,7 @@ if [ -e /.tare/payload.sh ]; then
     payload=$!
 fi
 sh /.tare/agent.sh < /dev/null > /dev/null 2>&1 &
+[ -n "$init" ] && exec env -i "$init"
 wait $payload
 echo "$nonce:exit $?"
 poweroff -f
