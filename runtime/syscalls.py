@@ -2,16 +2,17 @@
 """Thin wrappers for the system calls containers need and Python 3.11's `os` lacks.
 
 Each wrapper makes exactly one call, raises OSError with its errno, and keeps the kernel's argument order. Out
-of
-scope: anything `os`, `signal`, `socket` or `fcntl` offers already, mount(2) (the file-descriptor based mount
-    calls replace it), and any policy. The launcher imports this module, so it imports nothing slow.
+of scope: anything `os`, `signal`, `socket` or `fcntl` offers already, mount(2) (the descriptor based mount
+calls replace it), and any policy. The launcher imports this module, so it imports nothing slow.
 """
 
 import ctypes
+import errno
 import os
 
 CLONE_NEWTIME = 0x00000080
 CLONE_PIDFD = 0x00001000
+CLONE_PARENT = 0x00008000
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000
 CLONE_NEWUTS = 0x04000000
@@ -39,9 +40,13 @@ MOUNT_ATTR_RDONLY = 0x01
 MOUNT_ATTR_NOSUID = 0x02
 MOUNT_ATTR_NODEV = 0x04
 MOUNT_ATTR_NOEXEC = 0x08
+MOUNT_ATTR__ATIME = 0x70
 MOUNT_ATTR_STRICTATIME = 0x20
+MOUNT_ATTR_IDMAP = 0x100000
+MS_UNBINDABLE = 1 << 17
 MS_PRIVATE = 1 << 18
 MS_SLAVE = 1 << 19
+MS_SHARED = 1 << 20
 MNT_DETACH = 2
 
 RESOLVE_NO_MAGICLINKS = 0x02
@@ -49,16 +54,29 @@ RESOLVE_NO_SYMLINKS = 0x04
 RESOLVE_IN_ROOT = 0x10
 
 PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
+PR_SET_KEEPCAPS = 8
 PR_CAPBSET_DROP = 24
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_RAISE = 2
 PR_CAP_AMBIENT_CLEAR_ALL = 4
+KEYCTL_JOIN_SESSION_KEYRING = 1
+IOPRIO_WHO_PROCESS = 1
 SECCOMP_SET_MODE_FILTER = 1
-SECCOMP_FILTER_FLAG_SPEC_ALLOW = 4
+SECCOMP_GET_ACTION_AVAIL = 2
+SECCOMP_FILTER_FLAG_LOG = 1 << 1
+SECCOMP_FILTER_FLAG_SPEC_ALLOW = 1 << 2
+SECCOMP_FILTER_FLAG_NEW_LISTENER = 1 << 3
+SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV = 1 << 5
 CLOSE_RANGE_CLOEXEC = 4
 
 _SYS_SECCOMP = {"x86_64": 317, "aarch64": 277, "riscv64": 277, "ppc64le": 358, "s390x": 348}
 _SYS_BPF = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "ppc64le": 361, "s390x": 351}
+_SYS_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271, "s390x": 280}
+_SYS_IOPRIO_SET = {"x86_64": 251, "aarch64": 30, "riscv64": 30, "ppc64le": 273, "s390x": 282}
+_SYS_SCHED_SETATTR = {"x86_64": 314, "aarch64": 274, "riscv64": 274, "ppc64le": 355, "s390x": 345}
+_SYS_SET_MEMPOLICY = {"x86_64": 238, "aarch64": 237, "riscv64": 237, "ppc64le": 261, "s390x": 270}
 _SYS_OPEN_TREE = 428
 _SYS_MOVE_MOUNT = 429
 _SYS_FSOPEN = 430
@@ -205,10 +223,30 @@ def move_mount(mount: int, directory: int, path: str = "") -> None:
 
 
 def mount_setattr(
-    directory: int, path: str, *, attributes: int = 0, propagation: int = 0, recursive: bool = False
+    directory: int,
+    path: str,
+    *,
+    attributes: int = 0,
+    clear: int = 0,
+    propagation: int = 0,
+    user_namespace: int = -1,
+    recursive: bool = False,
 ) -> None:
-    """Add MOUNT_ATTR_* flags to a mount or change its propagation; see mount_setattr(2)."""
-    change = _MountAttr(attr_set=attributes, propagation=propagation)
+    """Add and clear MOUNT_ATTR_* flags of a mount, change its propagation; see mount_setattr(2).
+
+    Args:
+        directory: descriptor that `path` is relative to, or the mount's own where `path` is empty.
+        path: path of the mount.
+        attributes: flags to set.
+        clear: flags to clear before.
+        propagation: MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE, or 0.
+        user_namespace: descriptor of the namespace whose mapping the mount's owners go through, or -1.
+        recursive: whether all mounts below are changed as well.
+    """
+    change = _MountAttr(attr_set=attributes, attr_clr=clear, propagation=propagation)
+    if user_namespace >= 0:
+        change.attr_set |= MOUNT_ATTR_IDMAP
+        change.userns_fd = user_namespace
     flags = (0 if path else AT_EMPTY_PATH) | (AT_RECURSIVE if recursive else 0)
     size = _long(ctypes.sizeof(change))
     _checked(
@@ -236,11 +274,37 @@ def capset(header: bytes, data: bytes) -> None:
     _checked(_libc.capset(header, data))
 
 
-def seccomp_filter(program: bytes, flags: int) -> None:
-    """Install a classic BPF program (an array of struct sock_filter) as seccomp filter; see seccomp(2)."""
+def seccomp_filter(program: bytes, flags: int) -> int:
+    """Install a classic BPF program (an array of struct sock_filter) as seccomp filter; see seccomp(2).
+
+    Returns:
+        The listener's descriptor, close-on-exec, where the flags ask for one; else 0.
+    """
     descriptor = _SockFprog(len=len(program) // 8, filter=program)
+    return _seccomp(SECCOMP_SET_MODE_FILTER, flags, ctypes.byref(descriptor))
+
+
+def seccomp_has_action(action: int) -> bool:
+    """Whether the kernel knows a SECCOMP_RET_* action; see seccomp(2)."""
+    try:
+        _seccomp(SECCOMP_GET_ACTION_AVAIL, 0, ctypes.byref(ctypes.c_uint32(action)))
+    except OSError:
+        return False
+    return True
+
+
+def seccomp_has_flags(flags: int) -> bool:
+    """Whether the kernel takes SECCOMP_FILTER_FLAG_* flags: then it only misses the program; see seccomp(2)."""
+    try:
+        _seccomp(SECCOMP_SET_MODE_FILTER, flags, None)
+    except OSError as error:
+        return error.errno == errno.EFAULT
+    return True
+
+
+def _seccomp(operation: int, flags: int, argument: object) -> int:
     number = _SYS_SECCOMP[os.uname().machine]
-    _checked(_syscall(_long(number), SECCOMP_SET_MODE_FILTER, _long(flags), ctypes.byref(descriptor)))
+    return _checked(_syscall(_long(number), _long(operation), _long(flags), argument))
 
 
 def close_range(first: int, last: int, flags: int) -> None:
@@ -252,3 +316,33 @@ def bpf(command: int, attributes: bytes) -> int:
     """Load or attach a program; `attributes` is the command's part of union bpf_attr; see bpf(2)."""
     number = _SYS_BPF[os.uname().machine]
     return _checked(_syscall(_long(number), command, attributes, ctypes.c_uint(len(attributes))))
+
+
+def keyctl_join_session_keyring(name: str) -> None:
+    """Join a session keyring of that name, made when missing; see keyctl(2)."""
+    number = _SYS_KEYCTL[os.uname().machine]
+    _checked(_syscall(_long(number), _long(KEYCTL_JOIN_SESSION_KEYRING), name.encode()))
+
+
+def ioprio_set(priority: int) -> None:
+    """Set this process's I/O class and priority, class << 13 | priority; see ioprio_set(2)."""
+    number = _SYS_IOPRIO_SET[os.uname().machine]
+    _checked(_syscall(_long(number), _long(IOPRIO_WHO_PROCESS), _long(0), _long(priority)))
+
+
+def sched_setattr(attributes: bytes) -> None:
+    """Set this process's scheduling policy from a struct sched_attr; see sched_setattr(2)."""
+    number = _SYS_SCHED_SETATTR[os.uname().machine]
+    _checked(_syscall(_long(number), _long(0), attributes, _long(0)))
+
+
+def set_mempolicy(mode: int, nodes: bytes) -> None:
+    """Set this thread's memory policy for the nodes of a bit mask; see set_mempolicy(2)."""
+    number = _SYS_SET_MEMPOLICY[os.uname().machine]
+    # The kernel takes one bit less than it is told of.
+    _checked(_syscall(_long(number), _long(mode), nodes, _long(8 * len(nodes) + 1)))
+
+
+def personality(persona: int) -> None:
+    """Set the execution domain; see personality(2)."""
+    _checked(_libc.personality(ctypes.c_ulong(persona)))
