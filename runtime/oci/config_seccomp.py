@@ -1,0 +1,125 @@
+"""What `linux.seccomp` of a configuration may hold; see config-linux.md, Seccomp.
+
+The rules are hundreds, and a compiled filter is kept: SECCOMP looks at the rest only, and check_seccomp at
+the rules, for whoever compiles them.
+"""
+
+from __future__ import annotations
+
+from runtime.oci.config_shape import (
+    UINT64,
+    FieldError,
+    array,
+    filled,
+    integer,
+    one_of,
+    record,
+    shown,
+    string,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+ACTIONS = (
+    "SCMP_ACT_ALLOW",
+    "SCMP_ACT_ERRNO",
+    "SCMP_ACT_KILL",
+    "SCMP_ACT_KILL_PROCESS",
+    "SCMP_ACT_KILL_THREAD",
+    "SCMP_ACT_LOG",
+    "SCMP_ACT_NOTIFY",
+    "SCMP_ACT_TRACE",
+    "SCMP_ACT_TRAP",
+)
+OPERATORS = (
+    "SCMP_CMP_EQ",
+    "SCMP_CMP_GE",
+    "SCMP_CMP_GT",
+    "SCMP_CMP_LE",
+    "SCMP_CMP_LT",
+    "SCMP_CMP_MASKED_EQ",
+    "SCMP_CMP_NE",
+)
+FLAGS = (
+    "SECCOMP_FILTER_FLAG_LOG",
+    "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+    "SECCOMP_FILTER_FLAG_TSYNC",
+    "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
+)
+_ARCHITECTURES = (  # noqa: SIM905 - a tuple literal would fill the page
+    "AARCH64 ARM LOONGARCH64 M68K MIPS MIPS64 MIPS64N32 MIPSEL MIPSEL64 MIPSEL64N32 PARISC PARISC64 PPC PPC64"
+    " PPC64LE RISCV64 S390 S390X SH SHEB X32 X86 X86_64"
+).split()
+ARCHITECTURES = tuple(f"SCMP_ARCH_{name}" for name in _ARCHITECTURES)
+_WITH_ERRNO = ("SCMP_ACT_ERRNO", "SCMP_ACT_TRACE")
+_ERRNO = integer(0, 4095)
+_action = one_of(*ACTIONS)
+
+
+def _top(seccomp: Any) -> None:
+    action = seccomp["defaultAction"]
+    if "defaultErrnoRet" in seccomp and action not in _WITH_ERRNO:
+        raise FieldError(f"{action} returns no errno", "leave it out", path="defaultErrnoRet")
+    if action == "SCMP_ACT_NOTIFY":
+        raise FieldError("can't be the default", "the listener would never be reached", path="defaultAction")
+    if "listenerMetadata" in seccomp and not seccomp.get("listenerPath"):
+        raise FieldError("is set without listenerPath", path="listenerMetadata")
+
+
+def _rule(rule: Any) -> None:
+    if not rule["names"]:
+        raise FieldError("is empty", path="names")
+    if "errnoRet" in rule and rule["action"] not in _WITH_ERRNO:
+        raise FieldError(f"{rule['action']} returns no errno", "leave it out", path="errnoRet")
+
+
+def _list(value: Any) -> None:
+    if type(value) is not list:
+        raise FieldError(f"{shown(value)} is not an array")
+
+
+SECCOMP = record(
+    {
+        "defaultAction": _action,
+        "defaultErrnoRet": _ERRNO,
+        "architectures": array(one_of(*ARCHITECTURES)),
+        "flags": array(one_of(*FLAGS)),
+        "listenerPath": string,
+        "listenerMetadata": string,
+        "syscalls": _list,
+    },
+    ("defaultAction",),
+    _top,
+)
+"""All of `linux.seccomp` but its rules."""
+
+_argument = record(
+    {"index": integer(0, 5), "value": UINT64, "valueTwo": UINT64, "op": one_of(*OPERATORS)},
+    ("index", "value", "op"),
+)
+_RULES = record(
+    {
+        "syscalls": array(
+            record(
+                {"names": array(filled), "action": _action, "errnoRet": _ERRNO, "args": array(_argument)},
+                ("names", "action"),
+                _rule,
+            )
+        )
+    }
+)
+
+
+def check_seccomp(seccomp: dict[str, Any]) -> None:
+    """Check all of `linux.seccomp`, its rules too.
+
+    Raises:
+        ConfigError: an invalid or missing value.
+    """
+    try:
+        SECCOMP(seccomp)
+        _RULES(seccomp)
+    except FieldError as error:
+        raise error.below("linux.seccomp") from None
