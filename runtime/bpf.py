@@ -7,12 +7,15 @@ networking/filter document; struct seccomp_data as in seccomp(2).
 
 import struct
 import sys
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 _LOAD_WORD = 0x20
 _JUMP = 0x05
 _JUMP_EQUAL = 0x15
+_JUMP_GREATER = 0x25
 _JUMP_GREATER_EQUAL = 0x35
 _AND = 0x54
 _RETURN = 0x06
@@ -20,6 +23,10 @@ _OFFSET_NUMBER = 0
 _OFFSET_ARCHITECTURE = 4
 _OFFSET_ARGUMENTS = 16
 _FAR = 255
+_WORD = 0xFFFFFFFF
+# Where a comparison jumps that is not the next instruction: past its check, or past the rule's return.
+_PASS = -1
+_FAIL = -2
 
 
 @dataclass(frozen=True)
@@ -33,43 +40,76 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Bound:
+    """One unsigned comparison: argument > value, or >= if inclusive, or the opposite where `above` is false.
+
+    Narrow ones are of the low 32 bits.
+    """
+
+    argument: int
+    value: int
+    above: bool = True
+    inclusive: bool = False
+    narrow: bool = False
+
+
+@dataclass(frozen=True)
+class All:
+    """Several comparisons that have to hold together."""
+
+    checks: tuple[Check | Bound, ...]
+
+
+@dataclass(frozen=True)
 class Rule:
-    """A verdict for a call whose argument passes the check, or any call without one."""
+    """A verdict for a call whose arguments pass the check, or any call without one."""
 
     verdict: int
-    check: Check | None = None
+    check: Check | Bound | All | None = None
 
 
 _Code = list[tuple[int, int, int, int]]
+_Run = tuple[int, tuple[Rule, ...]]
 
 
-def assemble(tables: Mapping[int, Mapping[int, Sequence[Rule]]], default: int) -> bytes:
+def assemble(
+    tables: Mapping[int, Mapping[int, Sequence[Rule]]],
+    default: int,
+    *,
+    foreign: int | None = None,
+    steps: Mapping[int, Sequence[tuple[int, int]]] | None = None,
+) -> bytes:
     """The filter as an array of struct sock_filter.
 
     Args:
         tables: by AUDIT_ARCH_* value, by system call number: its rules, the first that matches decides.
         default: SECCOMP_RET_* value where no rule matches.
+        foreign: SECCOMP_RET_* value for other architectures; the default if None.
+        steps: by AUDIT_ARCH_* value: (number, SECCOMP_RET_* value) in ascending order, what numbers without
+            rules get from that number on, instead of the default.
     """
     code: _Code = [(_LOAD_WORD, 0, 0, _OFFSET_ARCHITECTURE)]
     for architecture, table in tables.items():
-        body = [(_LOAD_WORD, 0, 0, _OFFSET_NUMBER), *_search(_runs(table, default), default)]
+        runs = _runs(table, ((0, default), *(steps or {}).get(architecture, ())))
+        body = [(_LOAD_WORD, 0, 0, _OFFSET_NUMBER), *_search(runs, default)]
         code += [(_JUMP_EQUAL, 1, 0, architecture), (_JUMP, 0, 0, len(body)), *body]
-    code.append((_RETURN, 0, 0, default))
+    code.append((_RETURN, 0, 0, default if foreign is None else foreign))
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
 
 
-def _runs(table: Mapping[int, Sequence[Rule]], default: int) -> list[tuple[int, tuple[Rule, ...]]]:
-    """First number and rules of each run, from 0 on; a number without rules gets the default."""
-    nothing = (Rule(default),)
-    runs: list[tuple[int, tuple[Rule, ...]]] = []
-    for number in range(max(table, default=-1) + 2):
-        rules = tuple(table.get(number, nothing))
-        if not runs or runs[-1][1] != rules:
-            runs.append((number, rules))
+def _runs(table: Mapping[int, Sequence[Rule]], steps: Sequence[tuple[int, int]]) -> list[_Run]:
+    """First number and rules of each run, from 0 on."""
+    starts = [first for first, _ in steps]
+    edges = {*starts, *table, *(number + 1 for number in table if number < _WORD)}
+    runs: list[_Run] = []
+    for number in sorted(edges):
+        rules = table.get(number) or (Rule(steps[bisect_right(starts, number) - 1][1]),)
+        if not runs or runs[-1][1] != tuple(rules):
+            runs.append((number, tuple(rules)))
     return runs
 
 
-def _search(runs: Sequence[tuple[int, tuple[Rule, ...]]], default: int) -> _Code:
+def _search(runs: Sequence[_Run], default: int) -> _Code:
     if len(runs) == 1:
         return _verdict(runs[0][1], default)
     middle = len(runs) // 2
@@ -80,39 +120,64 @@ def _search(runs: Sequence[tuple[int, tuple[Rule, ...]]], default: int) -> _Code
     return [(_JUMP_GREATER_EQUAL, 0, 1, boundary), (_JUMP, 0, 0, len(lower)), *lower, *upper]
 
 
-def _verdict(rules: Sequence[Rule], default: int) -> _Code:
+def _verdict(rules: Iterable[Rule], default: int) -> _Code:
     code: _Code = []
     for rule in rules:
         if rule.check is None:
             return [*code, (_RETURN, 0, 0, rule.verdict)]
-        code += _checked(rule.check, rule.verdict)
+        checks = rule.check.checks if isinstance(rule.check, All) else (rule.check,)
+        passed = list(chain.from_iterable(_resolved(_compared(check), _PASS) for check in checks))
+        code += [*_resolved([*passed, (_RETURN, 0, 0, rule.verdict)], _FAIL)]
     return [*code, (_RETURN, 0, 0, default)]
 
 
-def _checked(check: Check, verdict: int) -> _Code:
-    """Both halves of the argument are masked and compared; a mismatch goes past the return, or to it."""
+def _resolved(code: _Code, label: int) -> _Code:
+    """The code with jumps to the label made jumps to its end."""
+    return [
+        (
+            operation,
+            len(code) - place if yes == label else yes,
+            len(code) - place if no == label else no,
+            value,
+        )
+        for place, (operation, yes, no, value) in enumerate(code, 1)
+    ]
+
+
+def _compared(check: Check | Bound) -> _Code:
     offset = _OFFSET_ARGUMENTS + 8 * check.argument
     low, high = (offset, offset + 4) if sys.byteorder == "little" else (offset + 4, offset)
+    if isinstance(check, Check):
+        return _equality(check, high, low)
+    return _order(check, high, low)
+
+
+def _equality(check: Check, high: int, low: int) -> _Code:
     words = [
-        (place, check.mask >> shift & 0xFFFFFFFF, check.value >> shift & 0xFFFFFFFF)
+        (place, mask, check.value >> shift & mask)
         for place, shift in ((high, 32), (low, 0))
+        if (mask := check.mask >> shift & _WORD)
     ]
-    code: _Code = []
-    for place, mask, value in words:
-        if not mask:
-            continue
+    code: _Code = [] if words or check.equal else [(_JUMP_EQUAL, _FAIL, _FAIL, 0)]
+    for index, (place, mask, value) in enumerate(words, 1):
         code.append((_LOAD_WORD, 0, 0, place))
-        if mask != 0xFFFFFFFF:
+        if mask != _WORD:
             code.append((_AND, 0, 0, mask))
-        code.append((_JUMP_EQUAL, 0, 0, value))
-    code.append((_RETURN, 0, 0, verdict))
-    last = len(code) - 1
-    for place, (operation, _, _, value) in enumerate(code):
-        if operation == _JUMP_EQUAL:
-            is_last = place == last - 1
-            past, to = last - place, last - place - 1
-            if check.equal:
-                code[place] = (operation, 0, past, value)
-            else:
-                code[place] = (operation, past if is_last else 0, to, value)
+        differs = _FAIL if index == len(words) else 0
+        code.append((_JUMP_EQUAL, 0, _FAIL, value) if check.equal else (_JUMP_EQUAL, differs, _PASS, value))
     return code
+
+
+def _order(check: Bound, high: int, low: int) -> _Code:
+    more, less = (_PASS, _FAIL) if check.above else (_FAIL, _PASS)
+    operation = _JUMP_GREATER_EQUAL if check.inclusive else _JUMP_GREATER
+    code: _Code = [(_LOAD_WORD, 0, 0, low), (operation, more, less, check.value & _WORD)]
+    if check.narrow:
+        return code
+    upper = check.value >> 32
+    return [
+        (_LOAD_WORD, 0, 0, high),
+        (_JUMP_GREATER, more, 0, upper),
+        (_JUMP_EQUAL, 0, less, upper),
+        *code,
+    ]

@@ -1,30 +1,110 @@
+# ruff: noqa: PTH103, PTH105, PTH123 - plain strings and descriptors, as in system calls
 """Compiled seccomp filters on disk, so that a start imports no compiler."""
 
-import hashlib
-import os
-from collections.abc import Collection
-from pathlib import Path
+from __future__ import annotations
 
-_SOURCES = ("seccomp_profile.json", "seccomp.py", "bpf.py")
+import os
+import stat
+import struct
+from _blake2 import blake2b
+
+from runtime import light
+from runtime.errors import EngineError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+    from typing import Any
+
+_SOURCES = ("seccomp.py", "seccomp_numbers.py", "bpf.py")
+_DIGEST_SIZE = 16
+_FLAGS = struct.Struct("=I")
+
+
+def compiled(profile: dict[str, Any], directory: str) -> tuple[bytes, int]:
+    """The program and SECCOMP_FILTER_FLAG_* mask for a `linux.seccomp` object; compiled where missing.
+
+    Args:
+        profile: the object as its JSON text is parsed.
+        directory: where compiled filters are kept; made with mode 0700 if missing.
+
+    Returns:
+        An array of struct sock_filter, and the mask.
+
+    Raises:
+        ProfileError: the object has no meaning.
+        EngineError: the directory is someone else's, or libseccomp is missing.
+    """
+    key = _key(profile)
+    path = f"{directory}/seccomp-{key.hex()}.bpf"
+    _own(directory)
+    entry = _read(path)
+    if entry is None or entry[:_DIGEST_SIZE] != _checksum(key, entry[_DIGEST_SIZE:]):
+        from runtime import seccomp
+
+        flags = seccomp.filter_flags(profile)
+        payload = _FLAGS.pack(flags) + seccomp.compile_filter(profile)
+        entry = _checksum(key, payload) + payload
+        _write(path, entry)
+    (flags,) = _FLAGS.unpack_from(entry, _DIGEST_SIZE)
+    return entry[_DIGEST_SIZE + _FLAGS.size :], flags
 
 
 def program(capabilities: Collection[str], directory: Path) -> bytes:
-    """The filter for a capability set as BPF, an array of struct sock_filter; compiled where missing.
+    """The default filter for a capability set as BPF, an array of struct sock_filter; compiled where missing.
 
     Raises:
-        EngineError: libseccomp, which knows the call numbers, is missing.
+        EngineError: the directory is someone else's, or libseccomp, which knows the call numbers, is missing.
     """
-    digest = hashlib.sha256(repr([sorted(capabilities), os.uname().machine]).encode())
-    for source in _SOURCES:
-        digest.update(Path(__file__).with_name(source).read_bytes())
-    path = directory / f"seccomp-{digest.hexdigest()[:16]}.bpf"
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        from runtime import seccomp
+    from runtime import seccomp
 
-    compiled = seccomp.compile_filter(seccomp.profile(capabilities))
-    temporary = path.with_suffix(f".{os.urandom(4).hex()}")
-    temporary.write_bytes(compiled)
-    temporary.replace(path)
-    return compiled
+    return compiled(seccomp.profile(capabilities), str(directory))[0]
+
+
+def _key(profile: dict[str, Any]) -> bytes:
+    digest = blake2b(digest_size=_DIGEST_SIZE)
+    digest.update(light.dumps([profile, os.uname().machine]).encode())
+    here = __file__.rpartition("/")[0]
+    for source in _SOURCES:
+        with open(f"{here}/{source}", "rb", buffering=0) as file:
+            digest.update(file.readall())
+    return digest.digest()
+
+
+def _checksum(key: bytes, payload: bytes) -> bytes:
+    return blake2b(payload, digest_size=_DIGEST_SIZE, key=key).digest()
+
+
+def _own(directory: str) -> None:
+    """Make the directory if it is missing; what another user could fill with programs is not used."""
+    try:
+        status = os.lstat(directory)
+    except FileNotFoundError:
+        os.makedirs(directory, 0o700, exist_ok=True)
+        status = os.lstat(directory)
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        raise EngineError(f"{directory} is not a directory of this user", "remove it or choose another root")
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with open(descriptor, "rb", buffering=0) as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+            return None
+        return file.readall()
+
+
+def _write(path: str, entry: bytes) -> None:
+    """Put a whole file in its place; where nothing can be written, the next start compiles again."""
+    temporary = f"{path}.{os.urandom(4).hex()}"
+    try:
+        with open(temporary, "xb") as file:
+            file.write(entry)
+        os.replace(temporary, path)
+    except OSError:
+        return

@@ -274,14 +274,18 @@ def capset(header: bytes, data: bytes) -> None:
     _checked(_libc.capset(header, data))
 
 
-def seccomp_filter(program: bytes, flags: int) -> int:
-    """Install a classic BPF program (an array of struct sock_filter) as seccomp filter; see seccomp(2).
-
-    Returns:
-        The listener's descriptor, close-on-exec, where the flags ask for one; else 0.
-    """
+def seccomp_filter(program: bytes, flags: int) -> None:
+    """Install a classic BPF program (an array of struct sock_filter) as seccomp filter; see seccomp(2)."""
     descriptor = _SockFprog(len=len(program) // 8, filter=program)
-    return _seccomp(SECCOMP_SET_MODE_FILTER, flags, ctypes.byref(descriptor))
+    _seccomp(SECCOMP_SET_MODE_FILTER, flags, ctypes.byref(descriptor))
+
+
+def seccomp_listener(program: bytes, flags: int) -> int:
+    """Install a filter that may ask; a close-on-exec descriptor to answer through; see seccomp_unotify(2)."""
+    descriptor = _SockFprog(len=len(program) // 8, filter=program)
+    return _seccomp(
+        SECCOMP_SET_MODE_FILTER, flags | SECCOMP_FILTER_FLAG_NEW_LISTENER, ctypes.byref(descriptor)
+    )
 
 
 def seccomp_has_action(action: int) -> bool:
@@ -294,7 +298,7 @@ def seccomp_has_action(action: int) -> bool:
 
 
 def seccomp_has_flags(flags: int) -> bool:
-    """Whether the kernel takes SECCOMP_FILTER_FLAG_* flags: then it only misses the program; see seccomp(2)."""
+    """Whether the kernel takes SECCOMP_FILTER_FLAG_* flags, and only misses the program; see seccomp(2)."""
     try:
         _seccomp(SECCOMP_SET_MODE_FILTER, flags, None)
     except OSError as error:
