@@ -16,13 +16,17 @@ from runtime.cgroups import detect
 from runtime.cgroups.protocol import Driver
 from runtime.container import Container
 from runtime.errors import EngineError
+from runtime.oci import sealed
 from runtime.spec import ContainerSpec, Namespace
 from runtime.tenancy import Tenancy
 from runtime.veth import Links
 from tare.errors import ImageError, PrivilegeError
 from tare.state import PREFIX, State
 
-_LAUNCHER = "import sys; sys.path.insert(0, sys.argv[3]); from runtime.launcher import main; main()"
+_LAUNCHER = (
+    "import os, sys; os.close(int(sys.argv[4])); sys.path.insert(0, sys.argv[3]);"
+    " from runtime.launcher import main; main()"
+)
 _PROJECT = str(Path(__file__).parent.parent)
 
 
@@ -175,14 +179,21 @@ class Engine:
 
 
 def _launch(name: str) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
-    ours, theirs = socket.socketpair()
-    with theirs:
-        launcher = subprocess.Popen(
-            [sys.executable, "-S", "-I", "-c", _LAUNCHER, str(theirs.fileno()), name, _PROJECT],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+    interpreter = sealed.seal(sys.executable)
+    try:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            arguments = [str(theirs.fileno()), name, _PROJECT, str(interpreter)]
+            launcher = subprocess.Popen(
+                [sys.executable, "-S", "-I", "-c", _LAUNCHER, *arguments],
+                executable=f"/proc/self/fd/{interpreter}",
+                pass_fds=[theirs.fileno(), interpreter],
+                env=sealed.environment(),
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+    finally:
+        os.close(interpreter)
     return ours, launcher
 
 

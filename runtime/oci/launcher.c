@@ -1,0 +1,188 @@
+/* tarebox-oci: starts the interpreter for the OCI runtime's command line, the cheapest way there is.
+ *
+ * For commands that enter a container the interpreter is sealed first: the container may get hold of it
+ * through /proc/PID/exe, and must not write to the host's file (CVE-2019-5736). See runtime/oci/sealed.py.
+ *
+ * `start` is done here when nothing is unusual; whatever is goes to Python, which also explains failures.
+ *
+ * The build defines PYTHON, the interpreter itself, as its link in a virtual environment costs a search;
+ * LIBRARIES, the directory of its shared library, or ""; BOOTSTRAP, the program it runs; and PACKAGES, where
+ * that finds our packages, relative to the directory of this program or absolute.
+ */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/mount.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U
+#endif
+
+struct command {
+    const char *root;
+    const char *name;
+    char **arguments;
+};
+
+/* The options before the command; false where Python has to look at them. */
+static int parse(char **arguments, struct command *found)
+{
+    static const char *const values[] = {"--root", "--log", "--log-format"};
+
+    for (; *arguments && **arguments == '-'; arguments++) {
+        const char *value = NULL;
+
+        if (!strcmp(*arguments, "--debug") || !strcmp(*arguments, "--systemd-cgroup"))
+            continue;
+        for (size_t i = 0; i < sizeof values / sizeof *values && !value; i++) {
+            size_t length = strlen(values[i]);
+
+            if (strncmp(*arguments, values[i], length))
+                continue;
+            if ((*arguments)[length] == '=')
+                value = *arguments + length + 1;
+            else if (!(*arguments)[length] && arguments[1])
+                value = *++arguments;
+            if (value && i == 0)
+                found->root = value;
+        }
+        if (!value)
+            return 0;
+    }
+    found->name = *arguments;
+    found->arguments = arguments + 1;
+    return found->name != NULL;
+}
+
+/* The container's directory in the root directory; false where it has no plain name. */
+static int locate(char path[PATH_MAX], const char *root, const char *id)
+{
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    int length;
+
+    if (!*id || *id == '-' || *id == '.' || strchr(id, '/'))
+        return 0;
+    if (root && *root)
+        length = snprintf(path, PATH_MAX, "%s/%s", root, id);
+    else if (geteuid() == 0)
+        length = snprintf(path, PATH_MAX, "/run/tarebox-oci/%s", id);
+    else
+        length = snprintf(path, PATH_MAX, "%s/tarebox-oci/%s", runtime ?: "", id);
+    return length < PATH_MAX;
+}
+
+/* Let the init of a created container go on; false where that is not all there is to do. */
+static int start(const struct command *command)
+{
+    char path[PATH_MAX];
+    int directory, fifo;
+
+    if (!command->arguments[0] || command->arguments[1] || !locate(path, command->root, command->arguments[0]))
+        return 0;
+    directory = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (directory < 0)
+        return 0;
+    /* Without state.json it is still being created; with `attended` the start has hooks to see to. */
+    if (faccessat(directory, "state.json", F_OK, 0) || !faccessat(directory, "attended", F_OK, 0))
+        return 0;
+    fifo = openat(directory, "exec.fifo", O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    /* Of several that start it at a time, one can unlink. */
+    if (fifo < 0 || unlinkat(directory, "exec.fifo", 0))
+        return 0;
+    signal(SIGPIPE, SIG_IGN);
+    if (write(fifo, "", 1) == 1)
+        return 1;
+    signal(SIGPIPE, SIG_DFL);
+    return 0;
+}
+
+static int copy_into_memory(const char *path)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC), copy;
+    struct stat status;
+
+    if (file < 0 || fstat(file, &status))
+        return -1;
+    copy = memfd_create("python", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+    if (copy < 0)
+        copy = memfd_create("python", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    for (off_t offset = 0; offset < status.st_size;)
+        if (sendfile(copy, file, &offset, status.st_size - offset) <= 0)
+            return -1;
+    close(file);
+    return fcntl(copy, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) ? -1 : copy;
+}
+
+/* A descriptor of the file on a read-only mount of its own, or in memory where we may not mount; or -1. */
+static int seal(const char *path)
+{
+    struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
+    int mount = syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+    if (mount >= 0 && !syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &read_only, sizeof read_only))
+        return mount;
+    return copy_into_memory(path);
+}
+
+static int enters_container(const struct command *command)
+{
+    return !strcmp(command->name, "run") || !strcmp(command->name, "create") || !strcmp(command->name, "exec");
+}
+
+static void interpret(int count, char **arguments, const struct command *command)
+{
+    char own[PATH_MAX], packages[2 * PATH_MAX], neighbour[PATH_MAX + 16];
+    char *argv[count + 10], **next = argv;
+    ssize_t length = readlink("/proc/self/exe", own, sizeof own - 1);
+
+    own[length > 0 ? length : 0] = '\0';
+    *(strrchr(own, '/') ?: own) = '\0';
+    snprintf(packages, sizeof packages, "%s%s%s", *PACKAGES == '/' ? "" : own, *PACKAGES == '/' ? "" : "/", PACKAGES);
+    if (access(PYTHON, X_OK) == 0 && access(packages, X_OK) == 0) {
+        static char *const options[] = {PYTHON, "-S", "-I", "-X", "utf8=1", "-c", BOOTSTRAP};
+
+        next = mempcpy(next, options, sizeof options);
+        *next++ = packages;
+        memcpy(next, arguments + 1, count * sizeof *next);
+        /* No locale to load, as utf8=1 stands above it; and one pass over the symbols is cheaper than many. */
+        setenv("LC_ALL", "C", 1);
+        setenv("LD_BIND_NOW", "1", 1);
+        if (*LIBRARIES)
+            setenv("LD_LIBRARY_PATH", LIBRARIES, 1);
+        if (command && enters_container(command))
+            syscall(SYS_execveat, seal(PYTHON), "", argv, environ, AT_EMPTY_PATH);
+        execv(PYTHON, argv);
+    }
+    /* The interpreter was replaced since the installation: ask the environment for its new one. */
+    snprintf(neighbour, sizeof neighbour, "%s/python3", own);
+    next = argv;
+    *next++ = neighbour;
+    *next++ = "-I";
+    *next++ = "-c";
+    *next++ = "from runtime.oci.cli import main; main()";
+    memcpy(next, arguments + 1, count * sizeof *next);
+    execv(neighbour, argv);
+}
+
+int main(int count, char **arguments)
+{
+    struct command command = {0};
+    int is_plain = parse(arguments + 1, &command);
+
+    if (is_plain && !strcmp(command.name, "start") && start(&command))
+        return 0;
+    interpret(count, arguments, is_plain ? &command : NULL);
+    fprintf(stderr, "tarebox-oci: no interpreter at %s: %s; install tarebench again\n", PYTHON, strerror(errno));
+    return 1;
+}
