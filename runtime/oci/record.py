@@ -20,9 +20,18 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
+    from runtime.cgroups.manager import Manager
+
 VERSION = "1.3.0"
 """The version of the OCI runtime specification that the records, and the runtime, follow."""
 _ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
+
+
+class UnknownContainerError(OciError):
+    """No container has this id."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"container {name!r} does not exist", "see `tarebox-oci list` for those that do")
 
 
 class Record:
@@ -52,11 +61,12 @@ class Record:
         """The record of an existing container.
 
         Raises:
-            OciError: there is none, or it can't be read.
+            UnknownContainerError: there is none.
+            OciError: it can't be read.
         """
         record = cls(root, name)
         if not os.path.isdir(record.path):
-            raise OciError(f"container {name!r} does not exist", "see `tarebox-oci list` for those that do")
+            raise UnknownContainerError(name)
         record.read()
         return record
 
@@ -68,10 +78,13 @@ class Record:
         """
         try:
             with open(f"{self.path}/state.json", encoding="utf-8") as file:
-                self.values = light.loads(file.read())
+                values = light.loads(file.read())
+            if not isinstance(values, dict) or not isinstance(values.get("pid", 0), int):
+                raise ValueError("it is no container's state")
+            self.values = values
         except FileNotFoundError:
             self.values = {}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise self._unreadable("state.json", error) from error
 
     def config(self) -> dict[str, Any]:
@@ -83,7 +96,7 @@ class Record:
         try:
             with open(f"{self.path}/config.json", encoding="utf-8") as file:
                 config: dict[str, Any] = light.loads(file.read())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise self._unreadable("config.json", error) from error
         return config
 
@@ -117,8 +130,13 @@ class Record:
         os.rename(temporary, f"{self.path}/state.json")
 
     def remove(self) -> None:
-        """Remove the directory; a missing one is fine."""
-        teardown.remove_tree(self.path)
+        """Remove the directory, at once for whoever looks for the id; a missing one is fine."""
+        doomed = f"{self.path}~{os.getpid()}"
+        try:
+            os.rename(self.path, doomed)
+        except FileNotFoundError:
+            return
+        teardown.remove_tree(doomed)
 
     @property
     def fifo(self) -> str:
@@ -148,14 +166,14 @@ class Record:
             raise
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
-        if poll.poll(0) or start_time(self.pid) != self.values["start_time"]:
+        if poll.poll(0) or start_time(self.pid) != self.values.get("start_time"):
             os.close(descriptor)
             return -1
         return descriptor
 
     def status(self) -> str:
         """`creating`, `created`, `running`, `paused` or `stopped`; see runtime.md, State."""
-        if not self.values:
+        if not self.pid:
             return "creating"
         descriptor = self.pidfd()
         if descriptor < 0:
@@ -165,13 +183,29 @@ class Record:
             return "created"
         return "paused" if self._is_frozen() else "running"
 
-    def _is_frozen(self) -> bool:
+    def require(self, action: str, *allowed: str) -> str:
+        """The status, which is one of those allowed.
+
+        Raises:
+            OciError: it is another one; containerd knows a stopped container by this message.
+        """
+        status = self.status()
+        if status not in allowed:
+            raise OciError(f"can't {action} {self.name!r}: container not {' or '.join(allowed)}: {status}")
+        return status
+
+    def cgroups(self) -> Manager | None:
+        """The container's control groups, or None when it has none."""
         saved = self.values.get("cgroups")
         if not saved:
-            return False
+            return None
         from runtime.cgroups import manager
 
-        return manager.load(saved).is_frozen()
+        return manager.load(saved)
+
+    def _is_frozen(self) -> bool:
+        groups = self.cgroups()
+        return groups is not None and groups.is_frozen()
 
     def state(self, status: str = "") -> dict[str, Any]:
         """The state as the specification has it; see runtime.md, State."""
@@ -191,7 +225,7 @@ class Record:
         """A context in which no other command changes this container.
 
         Raises:
-            OciError: the container is gone.
+            UnknownContainerError: the container is gone.
         """
         return _Lock(self)
 
@@ -202,12 +236,23 @@ class _Lock:
         self._descriptor = -1
 
     def __enter__(self) -> None:
-        path = self._record.path
+        path = f"{self._record.path}/lock"
+        while True:
+            try:
+                self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            except (FileNotFoundError, NotADirectoryError):
+                raise UnknownContainerError(self._record.name) from None
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            # Who had the lock before may have removed the container, and another may have made it anew.
+            if self._is_at(path):
+                return
+            os.close(self._descriptor)
+
+    def _is_at(self, path: str) -> bool:
         try:
-            self._descriptor = os.open(f"{path}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            return os.path.samestat(os.stat(path), os.fstat(self._descriptor))
         except FileNotFoundError:
-            raise OciError(f"container {self._record.name!r} does not exist") from None
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            return False
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
@@ -232,5 +277,5 @@ def names(root: str) -> Iterator[str]:
     except FileNotFoundError:
         return
     for entry in entries:
-        if os.path.isdir(os.path.join(root, entry)) and not entry.startswith("."):
+        if os.path.isdir(os.path.join(root, entry)) and _ID_CHARACTERS.issuperset(entry):
             yield entry
