@@ -538,6 +538,25 @@ def test_hook_leaves_no_child_and_no_descriptor():
         os.waitpid(-1, os.WNOHANG)
 
 
+@pytest.mark.parametrize("proc", [True, False])
+def test_hooks_run_in_other_namespaces(tmp_path, proc):
+    (tmp_path / "hooks.json").write_text(
+        json.dumps([hook(f"cat > {tmp_path}/log"), hook("sleep 9", timeout=0.1)])
+    )
+    script = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from runtime import light
+from runtime.oci import hooks
+hooks.run(light.loads(open("{tmp_path}/hooks.json").read()), {STATE!r}, what="createContainer")
+"""
+    inside = ["sh", "-c", 'umount -l /proc; exec "$@"', "sh"] if not proc else []
+    command = ["unshare", "--pid", "--fork", "--mount", *inside, *COMMAND, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    assert "HookError: createContainer hook /bin/sh took longer" in done.stderr
+    assert json.loads((tmp_path / "log").read_text()) == STATE
+
+
 # what a command costs
 
 

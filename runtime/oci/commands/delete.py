@@ -7,7 +7,6 @@ import select
 import time
 
 from runtime import light
-from runtime.errors import CgroupError
 from runtime.oci import arguments
 from runtime.oci.errors import HookError, OciError
 from runtime.oci.record import Record, UnknownContainerError
@@ -22,14 +21,15 @@ if TYPE_CHECKING:
 _PATIENCE = 10.0
 """Seconds a killed process may take to end."""
 _GLANCE = 10
-"""Milliseconds after which groups are looked at again, where the kernel tells nobody that they are empty."""
+"""Milliseconds after which control groups are looked at again, as others may have come in meanwhile."""
 
 
 def run(options: Options, words: list[str]) -> int:
     """Remove a stopped container, with --force any, even none.
 
     Raises:
-        OciError: it is not stopped, or something of it can't be removed.
+        OciError: it is not stopped, or a process of it doesn't end.
+        CgroupError: its control groups can't be removed.
     """
     found, rest = arguments.parse(words, flags={"force": "force", "f": "force"})
     record = Record(options.root, arguments.container(rest))
@@ -55,7 +55,8 @@ def end(record: Record, options: Options) -> None:
     Who creates a container holds its lock meanwhile, so that one in creation whose lock is free was given up.
 
     Raises:
-        OciError: a process doesn't end, or its groups can't be removed.
+        OciError: a process doesn't end.
+        CgroupError: its control groups can't be removed.
     """
     hooks: dict[str, Any] = {}
     try:
@@ -76,35 +77,36 @@ def _destroy(record: Record) -> None:
     descriptor = record.pidfd()
     if descriptor >= 0:
         try:
-            light.signal.pidfd_send_signal(descriptor, light.signal.SIGKILL)
-            if groups is not None:
-                groups.kill()
-            if not _await([descriptor], _PATIENCE * 1000):
-                raise OciError(f"process {record.pid} of container {record.name!r} does not end")
-        except ProcessLookupError:
-            pass
+            _end_first(record, descriptor, groups)
         finally:
             os.close(descriptor)
     if groups is not None:
-        _remove(groups)
+        _end_rest(record, groups)
+        groups.remove()
     record.remove()
 
 
-def _remove(groups: Manager) -> None:
-    """Remove control groups, after the end of the processes that outlived the first one."""
+def _end_first(record: Record, descriptor: int, groups: Manager | None) -> None:
+    try:
+        light.signal.pidfd_send_signal(descriptor, light.signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    if groups is not None:
+        groups.kill()
+    if not _await([descriptor], _PATIENCE * 1000):
+        raise _stubborn(record, [record.pid])
+
+
+def _end_rest(record: Record, groups: Manager) -> None:
+    """Without a pid namespace of its own, a container's processes outlive the first one."""
     deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            groups.remove()
-        except (OSError, CgroupError):
-            if time.monotonic() > deadline:
-                raise
-        else:
-            return
+    while pids := groups.processes():
+        if time.monotonic() > deadline:
+            raise _stubborn(record, pids)
         groups.kill()
         descriptors = []
         try:
-            for pid in groups.processes():
+            for pid in pids:
                 try:
                     descriptors.append(os.pidfd_open(pid))
                 except ProcessLookupError:
@@ -113,6 +115,13 @@ def _remove(groups: Manager) -> None:
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
+
+
+def _stubborn(record: Record, pids: list[int]) -> OciError:
+    listed = ", ".join(map(str, pids))
+    return OciError(
+        f"processes of container {record.name!r} don't end when killed: {listed}", "try again later"
+    )
 
 
 def _await(descriptors: list[int], timeout: float) -> bool:

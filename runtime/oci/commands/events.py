@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+import time
 
 from runtime import light
 from runtime.oci import arguments
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from runtime.cgroups.manager import Manager
+    from runtime.cgroups.oom import OomWatch
     from runtime.oci.cli import Options
 
+_LATE = 0.1
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -42,24 +45,32 @@ def run(options: Options, words: list[str]) -> int:
 
 
 def _follow(record: Record, groups: Manager, interval: float) -> None:
-    from threading import Thread
-
     process = record.pidfd()
     if process < 0:
         return
     try:
-        Thread(target=_print_kills, args=(record.name, groups), daemon=True).start()
-        poll = select.poll()
-        poll.register(process, select.POLLIN)
-        while not poll.poll(interval * 1000):
-            _print("stats", record.name, groups.stats())
+        with groups.watch_oom() as watch:
+            _report(record.name, groups, interval, process, watch)
     finally:
         os.close(process)
 
 
-def _print_kills(name: str, groups: Manager) -> None:
-    for _ in groups.watch_oom():
-        _print("oom", name)
+def _report(name: str, groups: Manager, interval: float, process: int, watch: OomWatch) -> None:
+    poll = select.poll()
+    poll.register(process, select.POLLIN)
+    poll.register(watch.fileno(), select.POLLIN)
+    due = time.monotonic() + interval
+    while True:
+        ready = dict(poll.poll(max(0.0, due - time.monotonic()) * 1000))
+        # The kernel may tell of the kill after the death.
+        happened = watch.event(_LATE if process in ready else 0)
+        if happened == "oom":
+            _print("oom", name)
+        elif happened == "gone" or process in ready:
+            return
+        elif time.monotonic() >= due:
+            _print("stats", name, groups.stats())
+            due += interval
 
 
 def _print(kind: str, name: str, data: dict[str, Any] | None = None) -> None:
