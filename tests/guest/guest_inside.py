@@ -1,10 +1,14 @@
 """Both ends of a test inside the guest; `python -m guest_inside MODULE TEST` is the one in there."""
 
+import contextlib
 import importlib
+import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+
+from tare.errors import TareError
 
 
 def inside(test: Callable[[], None]) -> Callable[[Any], None]:
@@ -26,13 +30,27 @@ def _sent(test: Callable[[], None], *, as_user: bool) -> Callable[[Any], None]:
     return send
 
 
+@contextlib.contextmanager
+def refused(pattern: str) -> Iterator[None]:
+    """As `pytest.raises(TareError, match=pattern)`, without pytest."""
+    try:
+        yield
+    except TareError as error:
+        assert re.search(pattern, str(error)), f"{error} does not match {pattern}"
+    else:
+        raise AssertionError("nothing was refused")
+
+
 def main(module: str, name: str) -> int:
     """Run one test; where it fails, say how and with which values."""
     try:
         getattr(importlib.import_module(module), name).test()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is reported to pytest
         told = traceback.TracebackException.from_exception(error, capture_locals=True)
-        sys.stderr.write("".join(told.format()))
+        for frame in told.stack:
+            if module not in frame.filename:
+                frame.locals = None
+        sys.stderr.write("".join(told.format(chain=False)))
         return 1
     return 0
 
