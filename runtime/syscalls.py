@@ -9,6 +9,7 @@ calls replace it), and any policy. The launcher imports this module, so it impor
 import ctypes
 import errno
 import os
+import sys
 
 CLONE_NEWTIME = 0x00000080
 CLONE_PIDFD = 0x00001000
@@ -48,6 +49,9 @@ MS_PRIVATE = 1 << 18
 MS_SLAVE = 1 << 19
 MS_SHARED = 1 << 20
 MNT_DETACH = 2
+
+PROC_SUPER_MAGIC = 0x9FA0
+DEVPTS_SUPER_MAGIC = 0x1CD1
 
 RESOLVE_NO_MAGICLINKS = 0x02
 RESOLVE_NO_SYMLINKS = 0x04
@@ -252,6 +256,13 @@ def mount_setattr(
     _checked(
         _syscall(_long(_SYS_MOUNT_SETATTR), directory, os.fsencode(path), flags, ctypes.byref(change), size)
     )
+
+
+def filesystem_type(descriptor: int) -> int:
+    """The magic number of the filesystem a descriptor is on; see statfs(2)."""
+    buffer = ctypes.create_string_buffer(256)
+    _checked(_libc.fstatfs(descriptor, buffer))
+    return int.from_bytes(buffer.raw[: ctypes.sizeof(_long)], sys.byteorder)
 
 
 def umount2(path: str, flags: int) -> None:

@@ -74,3 +74,14 @@ def container(rest: Sequence[str]) -> str:
     if len(rest) != 1:
         raise OciError("exactly one container id is needed", "see --help")
     return rest[0]
+
+
+def number(text: str, option: str) -> int:
+    """A number of 0 or more.
+
+    Raises:
+        OciError: it is none.
+    """
+    if not text.isdecimal():
+        raise OciError(f"{option}: {text!r} is no number", "use 0 or more")
+    return int(text)

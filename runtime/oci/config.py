@@ -127,14 +127,14 @@ def check(config: dict[str, Any]) -> list[str]:
     """
     _CONFIG(config)
     linux = config.get("linux", {})
-    try:
-        check_combinations(linux)
-    except FieldError as error:
-        raise error.below("linux") from None
     types = [entry["type"] for entry in linux.get("namespaces", ())]
     for name in ("hostname", "domainname"):
         if config.get(name) and "uts" not in types:
             raise FieldError("would change the host's own name", "add a uts namespace", path=name)
+    try:
+        check_combinations(linux)
+    except FieldError as error:
+        raise error.below("linux") from None
     if "user" not in types:
         _check_id_mapped_mounts(config)
     return _warnings(config)

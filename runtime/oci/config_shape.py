@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Fields = dict[str, Check]
 
 _SHOWN = 60
+_LISTED = 250
 
 
 class FieldError(ConfigError):
@@ -50,7 +51,7 @@ def shown(value: Any) -> str:
         return "an array"
     if type(value) is dict:
         return "an object"
-    return light.dumps(value)[:_SHOWN]
+    return repr(value) if type(value) is float else light.dumps(value)[:_SHOWN]
 
 
 def string(value: Any) -> None:
@@ -117,11 +118,13 @@ ID = integer(0, (1 << 32) - 2)
 
 
 def one_of(*names: str) -> Check:
-    """One of some strings."""
+    """One of some strings; a message names them where they are few."""
+    known = ", ".join(filter(None, names))
+    hint = f"known are {known}" if len(known) <= _LISTED else ""
 
     def check(value: Any) -> None:
         if type(value) is not str or value not in names:
-            raise FieldError(f"{shown(value)} is unknown", f"known are {', '.join(filter(None, names))}")
+            raise FieldError(f"{shown(value)} is unknown", hint)
 
     return check
 

@@ -43,9 +43,12 @@ class Base:
                 operation: Callable[..., None] = getattr(self, name)
                 operation(*step[1:])
         except OSError as error:
-            wire.send(self._channel, ("failed", name, error.errno or errno.EIO, self._detail))
+            self._fail(name, error.errno or errno.EIO, self._detail)
         finally:
             os._exit(SETUP_FAILED)
+
+    def _fail(self, step: str, number: int, detail: str) -> None:
+        wire.send(self._channel, ("failed", step, number, detail))
 
     def open_groups(self, paths: Sequence[str]) -> None:
         """Open the `tasks` or `cgroup.procs` files while they can still be seen."""

@@ -88,8 +88,10 @@ class Filesystem(Base):
                 continue
             if stat.S_ISDIR(os.fstat(place).st_mode):
                 cover = self._empty_directory()
-            else:
+            elif self._dev >= 0:
                 cover = syscalls.open_tree(self._dev, "null", syscalls.OPEN_TREE_CLONE)
+            else:
+                cover = syscalls.open_tree(syscalls.AT_FDCWD, "/dev/null", syscalls.OPEN_TREE_CLONE)
             syscalls.move_mount(cover, place)
             os.close(cover)
             os.close(place)

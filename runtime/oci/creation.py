@@ -1,0 +1,269 @@
+"""Creating a container: everything up to before its command runs; see runtime.md, Lifecycle."""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+
+from runtime import light
+from runtime.cgroups import manager
+from runtime.oci import config as configuration
+from runtime.oci import plan, spawn
+from runtime.oci.errors import HookError, OciError
+from runtime.oci.record import VERSION, Record, start_time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from runtime.cgroups.manager import Manager
+    from runtime.oci.cli import Options
+
+
+class Creation:
+    """One container from its bundle to the point where its command waits to be run.
+
+    Args:
+        options: the options before the command.
+        name: the container's id.
+        bundle: the bundle's directory.
+
+    Attributes:
+        record: its record on disk.
+        child: its first process.
+        config: its configuration.
+    """
+
+    def __init__(self, options: Options, name: str, bundle: str) -> None:
+        self._options = options
+        self._bundle = os.path.abspath(bundle)
+        self.record = Record(options.root, name)
+        self.config, self._text = configuration.load(self._bundle)
+        for warning in configuration.check(self.config):
+            options.warn(warning)
+        self.child: spawn.Child
+        self._groups: Manager
+        self._request = plan.Request(name, self._bundle, f"{options.root}/.cache")
+
+    def run(
+        self,
+        *,
+        waits: bool,
+        preserved: int = 0,
+        no_pivot: bool = False,
+        new_keyring: bool = True,
+        on_console: Callable[[int], None] | None = None,
+    ) -> None:
+        """Make the container.
+
+        Args:
+            waits: whether its command waits for a start through the exec fifo, or runs as soon as it can.
+            preserved: how many descriptors from 3 on the command gets.
+            no_pivot: whether the root is entered without pivot_root(2).
+            new_keyring: whether the container gets a session keyring of its own.
+            on_console: takes the descriptor of the terminal's master.
+
+        Raises:
+            TareError: it can't be made; nothing of it is left then.
+        """
+        linux = self.config.get("linux") or {}
+        if (self.config.get("process") or {}).get("terminal") and on_console is None:
+            raise OciError("the process wants a terminal and nobody takes it", "use --console-socket")
+        self._request.preserved = preserved
+        self._request.no_pivot = no_pivot
+        self._request.new_keyring = new_keyring
+        self.record.make(self._text)
+        try:
+            with self.record.lock():
+                self._groups = manager.for_container(
+                    linux.get("cgroupsPath") or "", self.record.name
+                )
+                self._make(linux, waits=waits, on_console=on_console)
+        except BaseException as error:
+            self._undo(error)
+            raise
+
+    def _undo(self, error: BaseException) -> None:
+        """Take back what was made; the spec has a failed creation end with the poststop hooks."""
+        if hasattr(self, "child"):
+            self.child.end()
+        if hasattr(self, "_groups"):
+            self._groups.remove()
+        poststop = (self.config.get("hooks") or {}).get("poststop") if isinstance(error, HookError) else None
+        state = self.record.state("stopped") if poststop else {}
+        self.record.remove()
+        if poststop:
+            from runtime.oci import hooks
+
+            try:
+                hooks.run(poststop, state, what="poststop")
+            except HookError as failure:
+                self._options.warn(str(failure))
+
+    def _make(
+        self, linux: Mapping[str, Any], *, waits: bool, on_console: Callable[[int], None] | None
+    ) -> None:
+        namespaces = plan.Namespaces(linux)
+        self._groups.create(linux.get("resources") or {})
+        result = self._open_fifos(waits=waits)
+        steps = plan.build(self.config, self._request, namespaces, self._groups)
+        self.child = spawn.first(
+            steps,
+            namespaces.made,
+            joined=namespaces.joined,
+            offsets=_offsets(linux),
+            unified=self._groups.unified,
+            result=result,
+            map_ids=lambda pid: self._map(pid, linux),
+        )
+        self.record.values = self._values()
+        self._prepare_from_outside()
+        self._follow(linux, on_console)
+        self.record.write()
+
+    def _open_fifos(self, *, waits: bool) -> int:
+        """Make what `start` needs and open it for the child; returns the descriptor for a late failure."""
+        hooks = self.config.get("hooks") or {}
+        if not waits:
+            return -1
+        os.mkfifo(self.record.fifo, 0o600)
+        self._request.fifo = os.open(self.record.fifo, os.O_RDWR | os.O_CLOEXEC)
+        if not hooks.get("poststart") and not hooks.get("startContainer"):
+            return -1
+        os.mkfifo(f"{self.record.path}/result.fifo", 0o600)
+        os.close(os.open(f"{self.record.path}/attended", os.O_CREAT | os.O_CLOEXEC, 0o600))
+        return os.open(f"{self.record.path}/result.fifo", os.O_RDWR | os.O_CLOEXEC)
+
+    def _map(self, pid: int, linux: Mapping[str, Any]) -> None:
+        from runtime.oci import idmap
+
+        idmap.write(pid, linux.get("uidMappings") or (), linux.get("gidMappings") or ())
+
+    def _values(self) -> dict[str, Any]:
+        return {
+            "ociVersion": VERSION,
+            "id": self.record.name,
+            "pid": self.child.pid,
+            "start_time": start_time(self.child.pid),
+            "bundle": self._bundle,
+            "rootfs": plan.root_of(self.config, self._bundle),
+            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "annotations": self.config.get("annotations") or {},
+            "cgroups": self._groups.saved(),
+            "owner": os.geteuid(),
+        }
+
+    def _prepare_from_outside(self) -> None:
+        """What only this process may do to the new one."""
+        adjustment = (self.config.get("process") or {}).get("oomScoreAdj")
+        if adjustment is not None:
+            adjust_oom_score(self.child.pid, adjustment)
+
+    def _follow(self, linux: Mapping[str, Any], on_console: Callable[[int], None] | None) -> None:
+        while True:
+            message, descriptors = self.child.follow()
+            match message:
+                case "prepared":
+                    self._attend(linux)
+                case "console" if on_console:
+                    on_console(descriptors[0])
+                case "listener":
+                    from runtime.oci import notify
+
+                    notify.hand_over(linux["seccomp"], descriptors[0], self._container_state())
+                case "ready":
+                    return
+                case _:
+                    raise OciError("the container's first process ended before its command", "see its log")
+
+    def _attend(self, linux: Mapping[str, Any]) -> None:
+        """Between the namespaces and the entry of the root: devices of the network, and the host's hooks."""
+        if devices := linux.get("netDevices"):
+            from runtime.oci import net_devices
+
+            net_devices.move(devices, self.child.pid)
+        listed = self.config.get("hooks") or {}
+        state = self.record.state("creating")
+        if listed.get("prestart") or listed.get("createRuntime"):
+            from runtime.oci import hooks
+
+            self.record.write()
+            hooks.run(listed.get("prestart") or (), state, what="prestart")
+            hooks.run(listed.get("createRuntime") or (), state, what="createRuntime")
+        self.child.answer(state)
+
+    def _container_state(self) -> dict[str, Any]:
+        return self.record.state("creating") | {"pid": self.child.pid}
+
+    def poststart(self) -> None:
+        """Run the poststart hooks.
+
+        Raises:
+            HookError: one failed.
+        """
+        if listed := (self.config.get("hooks") or {}).get("poststart"):
+            from runtime.oci import hooks
+
+            hooks.run(listed, self.record.state("running"), what="poststart")
+
+
+def adjust_oom_score(pid: int, adjustment: int) -> None:
+    """Set how much the out-of-memory killer likes a process; see proc_pid_oom_score_adj(5).
+
+    Raises:
+        OciError: the kernel refuses.
+    """
+    try:
+        with open(f"/proc/{pid}/oom_score_adj", "wb", 0) as file:
+            file.write(str(adjustment).encode())
+    except OSError as error:
+        if os.geteuid() != 0:
+            return
+        raise OciError(
+            f"can't set oomScoreAdj to {adjustment}: {error.strerror}", "a lower one needs CAP_SYS_RESOURCE"
+        ) from error
+
+
+def _offsets(linux: Mapping[str, Any]) -> str:
+    """Lines for /proc/PID/timens_offsets; see time_namespaces(7)."""
+    return "".join(
+        f"{clock} {offset.get('secs', 0)} {offset.get('nanosecs', 0)}\n"
+        for clock, offset in (linux.get("timeOffsets") or {}).items()
+    )
+
+
+def write_pid_file(path: str, pid: int) -> None:
+    """Write a pid file, so that who sees it sees it whole."""
+    temporary = f"{path}.{os.getpid()}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    os.write(descriptor, str(pid).encode())
+    os.close(descriptor)
+    os.rename(temporary, path)
+
+
+def hand_console(path: str) -> Callable[[int], None]:
+    """A taker of a terminal's master that sends it to a console socket, as runc does.
+
+    Raises:
+        OciError: nobody listens there.
+    """
+
+    def send(master: int) -> None:
+        channel = light.socket.socket(
+            light.socket.AF_UNIX, light.socket.SOCK_STREAM | light.socket.SOCK_CLOEXEC
+        )
+        try:
+            channel.connect(path)
+            rights = struct.pack("=i", master)
+            channel.sendmsg([b"/dev/ptmx"], [(light.socket.SOL_SOCKET, light.socket.SCM_RIGHTS, rights)])
+        except OSError as error:
+            raise OciError(
+                f"can't hand the terminal to {path}: {error.strerror}", "see --console-socket"
+            ) from error
+        finally:
+            channel.close()
+            os.close(master)
+
+    return send

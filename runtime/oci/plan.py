@@ -1,0 +1,245 @@
+"""From a configuration to the steps of the new process, decided in full before the clone."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from runtime import devices, syscalls
+from runtime.oci import mounts, process
+from runtime.oci.errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from runtime.cgroups.manager import Manager
+    from runtime.steps.base import Step
+
+FLAGS = {
+    "user": syscalls.CLONE_NEWUSER,
+    "cgroup": syscalls.CLONE_NEWCGROUP,
+    "ipc": syscalls.CLONE_NEWIPC,
+    "uts": syscalls.CLONE_NEWUTS,
+    "network": syscalls.CLONE_NEWNET,
+    "pid": syscalls.CLONE_NEWPID,
+    "mount": syscalls.CLONE_NEWNS,
+    "time": syscalls.CLONE_NEWTIME,
+}
+"""Namespace types of the specification and their clone flags, in the order they are joined in."""
+_NODE_TYPES = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
+_ROOT_PROPAGATION = {
+    "shared": syscalls.MS_SHARED,
+    "slave": syscalls.MS_SLAVE,
+    "private": syscalls.MS_PRIVATE,
+    "unbindable": syscalls.MS_UNBINDABLE,
+}
+
+
+class Namespaces:
+    """Which namespaces a container gets.
+
+    Attributes:
+        made: CLONE_NEW* flags of those the clone makes; the cgroup namespace comes later, once the groups are
+            joined.
+        joined: (flag, path) of those it joins.
+        own: types it has of its own, made or joined.
+    """
+
+    __slots__ = ("joined", "made", "makes_cgroup", "own")
+
+    def __init__(self, linux: Mapping[str, Any]) -> None:
+        self.made = 0
+        self.joined: list[tuple[int, str]] = []
+        self.own = {entry["type"]: entry.get("path") or "" for entry in linux.get("namespaces") or ()}
+        for kind, flag in FLAGS.items():
+            if path := self.own.get(kind):
+                self.joined.append((flag, path))
+            elif kind in self.own:
+                self.made |= flag
+        self.makes_cgroup = bool(self.made & syscalls.CLONE_NEWCGROUP)
+        self.made &= ~syscalls.CLONE_NEWCGROUP
+
+
+class Request:
+    """What the caller asks for beside the configuration.
+
+    Attributes:
+        name: the container's id.
+        bundle: absolute path of the bundle.
+        fifo: descriptor of the exec fifo, or -1 when the command is to run at once.
+        preserved: how many descriptors from 3 on the command gets.
+        no_pivot: whether the root is entered without pivot_root(2).
+        new_keyring: whether the container gets a session keyring of its own.
+        cache: directory for compiled filters.
+    """
+
+    __slots__ = ("bundle", "cache", "fifo", "name", "new_keyring", "no_pivot", "preserved")
+
+    def __init__(self, name: str, bundle: str, cache: str) -> None:
+        self.name = name
+        self.bundle = bundle
+        self.cache = cache
+        self.fifo = -1
+        self.preserved = 0
+        self.no_pivot = False
+        self.new_keyring = True
+
+
+def root_of(config: Mapping[str, Any], bundle: str) -> str:
+    """Absolute path of the root directory.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    path = os.path.realpath(os.path.join(bundle, config["root"]["path"]))
+    if not os.path.isdir(path):
+        raise ConfigError(f"root.path: {path} is no directory", "unpack the image there")
+    return path
+
+
+def build(config: Mapping[str, Any], request: Request, namespaces: Namespaces, groups: Manager) -> list[Step]:
+    """The steps of a container's first process.
+
+    Raises:
+        TareError: something of the configuration can't be had on this host.
+    """
+    linux = config.get("linux") or {}
+    described = config.get("process") or {}
+    steps: list[Step] = [("open_groups", groups.join), ("join_groups",)] if groups.join else []
+    if namespaces.made & syscalls.CLONE_NEWUSER:
+        steps.append(("await_go",))
+    if "user" in namespaces.own:
+        steps.append(("credentials", 0, 0, None))
+    if namespaces.makes_cgroup:
+        steps.append(("unshare", syscalls.CLONE_NEWCGROUP))
+    steps.append(("session",))
+    steps += _names(config, namespaces)
+    steps += [
+        ("write", f"/proc/sys/{key.replace('.', '/')}", value)
+        for key, value in (linux.get("sysctl") or {}).items()
+    ]
+    steps += process.labels(described)
+    if request.new_keyring:
+        steps.append(("keyring", f"_ses.{request.name}"))
+    if domain := linux.get("personality"):
+        steps.append(("personality", process.PERSONALITIES[domain["domain"]]))
+    steps.append(("hide",))
+    steps += _filesystem(config, request, namespaces, groups)
+    return steps + _process(config, request, namespaces)
+
+
+def _names(config: Mapping[str, Any], namespaces: Namespaces) -> list[Step]:
+    steps: list[Step] = []
+    if hostname := config.get("hostname"):
+        steps.append(("hostname", hostname))
+    if domainname := config.get("domainname"):
+        steps.append(("write", "/proc/sys/kernel/domainname", domainname))
+    if namespaces.made & syscalls.CLONE_NEWNET:
+        steps.append(("loopback",))
+    return steps
+
+
+def _filesystem(
+    config: Mapping[str, Any], request: Request, namespaces: Namespaces, groups: Manager
+) -> list[Step]:
+    if not namespaces.made & syscalls.CLONE_NEWNS:
+        return _sync(config)
+    linux = config.get("linux") or {}
+    kept, recursive = _propagation(linux)
+    everything = syscalls.MS_PRIVATE if kept == syscalls.MS_PRIVATE else syscalls.MS_SLAVE
+    steps: list[Step] = [("root_propagation", everything), ("root", root_of(config, request.bundle))]
+    planner = mounts.Planner(linux, request.bundle, namespaces, groups)
+    listed = config.get("mounts") or ()
+    for entry in listed:
+        steps += planner.steps(entry)
+    if not planner.shows_host_devices:
+        steps += _devices(linux, namespaces)
+    terminal = config.get("process") or {}
+    if terminal.get("terminal"):
+        steps.append(("new_terminal", process.console_size(terminal)))
+    steps += _sync(config)
+    steps += [("protect", target) for target in planner.protected]
+    if masked := linux.get("maskedPaths"):
+        steps.append(("mask", masked))
+    if read_only := linux.get("readonlyPaths"):
+        steps.append(("read_only", read_only))
+    steps.append(("no_pivot",) if request.no_pivot else ("pivot",))
+    if cwd := terminal.get("cwd"):
+        steps.append(("make_directory", cwd))
+    if kept:
+        steps.append(("root_after", kept, recursive))
+    if config["root"].get("readonly"):
+        steps.append(("read_only_root",))
+    return steps
+
+
+def _propagation(linux: Mapping[str, Any]) -> tuple[int, bool]:
+    name = linux.get("rootfsPropagation") or ""
+    if not name:
+        return 0, False
+    recursive = name not in _ROOT_PROPAGATION
+    return _ROOT_PROPAGATION[name[1:] if recursive else name], recursive
+
+
+def _devices(linux: Mapping[str, Any], namespaces: Namespaces) -> list[Step]:
+    listed = {
+        f"/dev/{name}": (stat.S_IFCHR, (major, minor), 0o666, 0, 0) for name, major, minor in devices.NODES
+    }
+    for device in linux.get("devices") or ():
+        number = (device.get("major", 0), device.get("minor", 0))
+        mode = device.get("fileMode")
+        listed[device["path"]] = (
+            _NODE_TYPES[device["type"]],
+            number,
+            0o666 if mode is None else mode & 0o7777,
+            device.get("uid") or 0,
+            device.get("gid") or 0,
+        )
+    links: Step = ("links", "/dev", devices.LINKS)
+    if "user" in namespaces.own:
+        return [("node_binds", list(listed)), links]
+    nodes = [
+        (path, kind, os.makedev(*number), mode, uid, gid)
+        for path, (kind, number, mode, uid, gid) in listed.items()
+    ]
+    return [("nodes", nodes), links]
+
+
+def _sync(config: Mapping[str, Any]) -> list[Step]:
+    hooks = config.get("hooks") or {}
+    steps: list[Step] = []
+    inside = hooks.get("createContainer")
+    if (
+        inside
+        or hooks.get("prestart")
+        or hooks.get("createRuntime")
+        or hooks.get("startContainer")
+        or (config.get("linux") or {}).get("netDevices")
+    ):
+        steps.append(("sync", "prepared"))
+    if inside:
+        steps.append(("hooks", inside, "createContainer", "creating"))
+    return steps
+
+
+def _process(config: Mapping[str, Any], request: Request, namespaces: Namespaces) -> list[Step]:
+    linux = config.get("linux") or {}
+    described = config.get("process") or {}
+    waits: list[Step] = [("report", "ready")]
+    if request.fifo >= 0:
+        waits.append(("await_start", request.fifo))
+    if at_start := (config.get("hooks") or {}).get("startContainer"):
+        waits.append(("hooks", at_start, "startContainer", "created"))
+    before: list[Step] = []
+    if policy := linux.get("memoryPolicy"):
+        before.append(process.memory_policy(policy))
+    return before + process.steps(
+        described,
+        filtering=linux.get("seccomp"),
+        cache=request.cache,
+        preserved=request.preserved,
+        maps_users="user" in namespaces.own,
+        waits=waits,
+    )

@@ -1,0 +1,286 @@
+"""Cloning a container's first process, or one that joins it, and following it up to its command."""
+
+from __future__ import annotations
+
+import os
+
+from runtime import light, syscalls, wire
+from runtime.oci.failures import setup_failure
+from runtime.oci.init import Init
+from runtime.steps.base import SETUP_FAILED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, NoReturn
+
+    from runtime.steps.base import Step
+
+
+class Child:
+    """A process of ours on its way to its command.
+
+    Attributes:
+        pid: its id on the host.
+        pidfd: its pidfd.
+    """
+
+    __slots__ = ("_channel", "pid", "pidfd")
+
+    def __init__(self, channel: light.socket.socket, pid: int, pidfd: int) -> None:
+        self._channel = channel
+        self.pid = pid
+        self.pidfd = pidfd
+
+    def follow(self) -> tuple[str, list[int]]:
+        """The next it reports, with descriptors; empty when it has become its command, or ended.
+
+        Raises:
+            TareError: a step failed.
+        """
+        received = _receive(self._channel)
+        if received is None:
+            return "", []
+        message, descriptors = received
+        kind, *values = message
+        if kind == "failed":
+            raise setup_failure(*values)
+        return kind, descriptors
+
+    def go(self) -> None:
+        """Let it go past where it waits for its id mapping."""
+        self._channel.send(b"g", light.socket.MSG_NOSIGNAL)
+
+    def answer(self, value: Any) -> None:
+        """Answer what it waits for after a report."""
+        wire.send(self._channel, value)
+
+    def leave(self) -> None:
+        """Follow it no further."""
+        self._channel.close()
+
+    def end(self) -> None:
+        """Kill it and wait for its end, where it is this process's child."""
+        try:
+            light.signal.pidfd_send_signal(self.pidfd, light.signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.wait()
+
+    def wait(self) -> int:
+        """Its exit status, 128+n for signal n; see waitid(2)."""
+        try:
+            ended = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
+        except ChildProcessError:
+            return 0
+        if ended is None:
+            return 0
+        return ended.si_status if ended.si_code == os.CLD_EXITED else 128 + ended.si_status
+
+
+def first(
+    steps: Sequence[Step],
+    flags: int,
+    *,
+    joined: Sequence[tuple[int, str]],
+    offsets: str,
+    unified: str,
+    result: int,
+    map_ids: Callable[[int], None],
+) -> Child:
+    """Clone a container's first process.
+
+    Args:
+        steps: its plan.
+        flags: CLONE_NEW* flags of the namespaces to be made.
+        joined: (flag, path) of namespaces to be joined before.
+        offsets: text for /proc/self/timens_offsets, or an empty string.
+        unified: directory of the version 2 group to be born in, or an empty string.
+        result: descriptor for a late failure, or -1.
+        map_ids: maps the ids of the user namespace of a process.
+
+    Raises:
+        TareError: a namespace can't be made or joined.
+    """
+    group = os.open(unified, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) if unified else -1
+    try:
+        if joined or offsets:
+            return _staged(steps, flags, joined, offsets, group, result, map_ids)
+        ours, theirs = light.socket.socketpair()
+        try:
+            pid, pidfd = syscalls.clone3(flags, exit_signal=light.signal.SIGCHLD, cgroup=group)
+        except OSError as error:
+            raise setup_failure("clone", error.errno or 0, "") from error
+        if pid == 0:
+            Init(theirs, result).run(steps)
+        theirs.close()
+        child = Child(ours, pid, pidfd)
+        if flags & syscalls.CLONE_NEWUSER:
+            _map(child, map_ids)
+        return child
+    finally:
+        if group >= 0:
+            os.close(group)
+
+
+def _map(child: Child, map_ids: Callable[[int], None]) -> None:
+    try:
+        map_ids(child.pid)
+        child.go()
+    except BaseException:
+        child.end()
+        raise
+
+
+def _staged(
+    steps: Sequence[Step],
+    flags: int,
+    joined: Sequence[tuple[int, str]],
+    offsets: str,
+    group: int,
+    result: int,
+    map_ids: Callable[[int], None],
+) -> Child:
+    """Clone through a process that joins namespaces first; the one it leaves behind is our child all the same."""
+    ours, theirs = light.socket.socketpair()
+    pid, pidfd = syscalls.clone3(0, exit_signal=light.signal.SIGCHLD)
+    if pid == 0:
+        _stage(theirs, steps, flags, joined, offsets, group, result)
+    theirs.close()
+    stage = Child(ours, pid, pidfd)
+    try:
+        return _through(stage, ours, flags, map_ids)
+    finally:
+        stage.wait()
+        os.close(pidfd)
+
+
+def _through(stage: Child, channel: light.socket.socket, flags: int, map_ids: Callable[[int], None]) -> Child:
+    while True:
+        received = _receive(channel)
+        if received is None:
+            raise setup_failure("join", 0, "the process that joins the namespaces has ended")
+        (kind, *values), descriptors = received
+        if kind == "failed":
+            raise setup_failure(*values)
+        if kind == "map":
+            _map(stage, map_ids)
+            flags &= ~syscalls.CLONE_NEWUSER
+            continue
+        child = Child(channel, values[0], descriptors[0])
+        if flags & syscalls.CLONE_NEWUSER:
+            _map(child, map_ids)
+        return child
+
+
+def _stage(
+    channel: light.socket.socket,
+    steps: Sequence[Step],
+    flags: int,
+    joined: Sequence[tuple[int, str]],
+    offsets: str,
+    group: int,
+    result: int,
+) -> NoReturn:
+    what, detail = "join", ""
+    try:
+        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
+        opened = [(flag, path, os.open(path, os.O_RDONLY | os.O_CLOEXEC)) for flag, path in joined]
+        for flag, detail, descriptor in _ordered(opened):
+            syscalls.setns(descriptor, flag)
+        if offsets:
+            what, detail = "time offsets", ""
+            flags, steps = _shift_time(channel, flags, offsets, steps)
+        what = "clone"
+        pid, pidfd = syscalls.clone3(flags | syscalls.CLONE_PARENT, exit_signal=0, cgroup=group)
+        if pid == 0:
+            Init(channel, result).run(steps)
+        wire.send(channel, ("created", pid), (pidfd,))
+        os._exit(0)
+    except OSError as error:
+        wire.send(channel, ("failed", what, error.errno or 0, error.filename or detail))
+    finally:
+        os._exit(SETUP_FAILED)
+
+
+def _ordered(opened: Sequence[tuple[int, str, int]]) -> Sequence[tuple[int, str, int]]:
+    """The user namespace last for root, who may join the others from outside, and first for everybody else."""
+    is_root = os.geteuid() == 0
+    return sorted(opened, key=lambda entry: (entry[0] == syscalls.CLONE_NEWUSER) == is_root)
+
+
+def _shift_time(
+    channel: light.socket.socket, flags: int, offsets: str, steps: Sequence[Step]
+) -> tuple[int, Sequence[Step]]:
+    """Set the clocks of a new time namespace, which has to be done before anything runs in it."""
+    if flags & syscalls.CLONE_NEWUSER:
+        syscalls.unshare(syscalls.CLONE_NEWUSER)
+        wire.send(channel, ("map",))
+        if not channel.recv(1):
+            os._exit(SETUP_FAILED)
+        steps = [step for step in steps if step[0] != "await_go"]
+    syscalls.unshare(syscalls.CLONE_NEWTIME)
+    descriptor = os.open("/proc/self/timens_offsets", os.O_WRONLY | os.O_CLOEXEC)
+    os.write(descriptor, offsets.encode())
+    os.close(descriptor)
+    return flags & ~(syscalls.CLONE_NEWUSER | syscalls.CLONE_NEWTIME), steps
+
+
+def joining(pidfd: int, flags: int, steps: Sequence[Step], *, unified: str, groups: Sequence[str]) -> Child:
+    """Clone a process into the namespaces of a running one.
+
+    Args:
+        pidfd: of the container's first process.
+        flags: CLONE_NEW* flags of the namespaces to be joined.
+        steps: its plan.
+        unified: directory of the version 2 group to be born in, or an empty string.
+        groups: files of version 1 groups to join.
+
+    Raises:
+        TareError: a namespace can't be joined.
+    """
+    ours, theirs = light.socket.socketpair()
+    pid, own = syscalls.clone3(0, exit_signal=light.signal.SIGCHLD)
+    if pid == 0:
+        _join(theirs, pidfd, flags, steps, unified, groups)
+    theirs.close()
+    stage = Child(ours, pid, own)
+    try:
+        return _through(stage, ours, 0, lambda _: None)
+    finally:
+        stage.wait()
+        os.close(own)
+
+
+def _join(
+    channel: light.socket.socket,
+    pidfd: int,
+    flags: int,
+    steps: Sequence[Step],
+    unified: str,
+    groups: Sequence[str],
+) -> NoReturn:
+    init = Init(channel)
+    what = "open_groups"
+    try:
+        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
+        init.open_groups(groups)
+        group = os.open(unified, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) if unified else -1
+        what = "join"
+        syscalls.setns(pidfd, flags)
+        pid, created = syscalls.clone3(syscalls.CLONE_PARENT, exit_signal=0, cgroup=group)
+        if pid == 0:
+            init.run([("join_groups",), *steps])
+        wire.send(channel, ("created", pid), (created,))
+        os._exit(0)
+    except OSError as error:
+        wire.send(channel, ("failed", what, error.errno or 0, ""))
+    finally:
+        os._exit(SETUP_FAILED)
+
+
+def _receive(channel: light.socket.socket) -> tuple[Any, list[int]] | None:
+    try:
+        return wire.receive(channel)
+    except ConnectionResetError:
+        return None
