@@ -19,10 +19,16 @@ DIRECTORIES = ("pts", "shm", "mqueue")
 """Mount points below /dev."""
 
 CGROUP_RULES = (
-    "c *:* m",
-    "b *:* m",
-    *(f"c {major}:{minor} rwm" for _, major, minor in NODES),
-    "c 5:2 rwm",
-    "c 136:* rwm",
+    ("c", -1, -1, "m"),
+    ("b", -1, -1, "m"),
+    *(("c", major, minor, "rwm") for _, major, minor in NODES),
+    ("c", 5, 2, "rwm"),
+    ("c", 136, -1, "rwm"),
 )
-"""What the device controller allows: making any node, opening only these and terminals."""
+"""What the device controller allows, as type, major, minor (-1 for all) and access.
+
+Making any node, but opening only those above and terminals.
+"""
+
+TUNNEL_RULE = ("c", 10, 200, "rwm")
+"""/dev/net/tun, which needs CAP_NET_ADMIN to be of use."""

@@ -1,7 +1,14 @@
 """No control groups at all, where the host delegates none: good for containers without limits."""
 
+from __future__ import annotations
+
 from runtime.errors import CgroupError
-from runtime.spec import Limits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runtime.spec import Limits
+
+HINT = "run as root, or below a delegated group (systemd-run --user --scope -p Delegate=yes)"
 
 
 class GroupNone:
@@ -13,11 +20,11 @@ class GroupNone:
 
     def memory_bytes(self) -> int:
         """Never known."""
-        raise _unavailable()
+        raise unavailable()
 
     def cpu_seconds(self) -> float:
         """Never known."""
-        raise _unavailable()
+        raise unavailable()
 
     def oom_kills(self) -> int:
         """Nothing is killed by a limit that isn't there."""
@@ -25,7 +32,7 @@ class GroupNone:
 
     def processes(self) -> list[int]:
         """Never known."""
-        raise _unavailable()
+        raise unavailable()
 
 
 class DriverNone:
@@ -51,12 +58,15 @@ class DriverNone:
             CgroupError: a limit is asked for.
         """
         if limits:
-            raise CgroupError(f"no write access to control groups, which the limits of {name} need", _HINT)
+            raise unwritable(name)
         return GroupNone()
 
 
-_HINT = "run as root, or below a delegated group (systemd-run --user --scope -p Delegate=yes)"
+def unwritable(name: str) -> CgroupError:
+    """The error for a limit where no group can be made."""
+    return CgroupError(f"no write access to control groups, which the limits of {name} need", HINT)
 
 
-def _unavailable() -> CgroupError:
-    return CgroupError("no control group to read from", _HINT)
+def unavailable() -> CgroupError:
+    """The error for a question that only a group could answer."""
+    return CgroupError("no control group to read from", HINT)

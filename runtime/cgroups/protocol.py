@@ -1,22 +1,18 @@
 """What a container needs from control groups, whatever their version."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from __future__ import annotations
 
-from runtime.spec import Limits
+from runtime.cgroups.hierarchy import CONTROLLERS, PERIOD, Hierarchy
 
-CONTROLLERS = ("memory", "cpu", "pids")
-"""The controllers a limit needs, in the order memory, cpus, pids of Limits."""
-PERIOD = 100_000
-"""The CPU bandwidth period, in microseconds, as Docker has it."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
 
+    from runtime.spec import Limits
+else:
+    Protocol = object
 
-@dataclass(frozen=True)
-class Hierarchy:
-    """A mounted hierarchy and its controllers."""
-
-    mountpoint: str
-    controllers: frozenset[str]
+__all__ = ["CONTROLLERS", "PERIOD", "Driver", "Group", "Hierarchy"]
 
 
 class Group(Protocol):

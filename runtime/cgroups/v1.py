@@ -1,15 +1,21 @@
 # ruff: noqa: PTH102 - plain strings and descriptors, as in system calls
-"""Version 1 of control groups: a hierarchy for each controller; see cgroups(7)."""
+"""The engine's driver for version 1 of control groups: a hierarchy for each controller; see cgroups(7)."""
+
+from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from contextlib import suppress
 
-from runtime import devices, teardown
-from runtime.cgroups import files
-from runtime.cgroups.protocol import PERIOD, Hierarchy
+from runtime import teardown
+from runtime.cgroups import device_rules, files, resources_v1
+from runtime.cgroups.hierarchy import PERIOD, Hierarchy
 from runtime.errors import CgroupError
-from runtime.spec import Limits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from runtime.spec import Limits
 
 _USED = ("memory", "cpu", "cpuacct", "pids", "devices")
 
@@ -20,35 +26,30 @@ class GroupV1:
     unified = ""
 
     def __init__(self, by_controller: Mapping[str, str]) -> None:
-        self._by_controller = by_controller
+        self.by_controller = by_controller
         self.paths = tuple(dict.fromkeys(by_controller.values()))
         self.join = tuple(f"{path}/tasks" for path in self.paths)
 
     def memory_bytes(self) -> int:
         """Bytes charged now, page cache included."""
-        return int(files.read(f"{self.of('memory')}/memory.usage_in_bytes"))
+        return int(files.read(f"{self._of('memory')}/memory.usage_in_bytes"))
 
     def cpu_seconds(self) -> float:
         """Processor time used so far, in seconds."""
-        return int(files.read(f"{self.of('cpuacct')}/cpuacct.usage")) / 1e9
+        return int(files.read(f"{self._of('cpuacct')}/cpuacct.usage")) / 1e9
 
     def oom_kills(self) -> int:
         """How many processes the memory limit killed."""
-        return files.keyed(f"{self.of('memory')}/memory.oom_control").get("oom_kill", 0)
+        return files.keyed(f"{self._of('memory')}/memory.oom_control").get("oom_kill", 0)
 
     def processes(self) -> list[int]:
         """Process ids as this process sees them."""
         return [int(pid) for pid in files.read(f"{self.paths[0]}/cgroup.procs").split()]
 
-    def of(self, controller: str) -> str:
-        """The directory of a controller.
-
-        Raises:
-            CgroupError: the host lacks it.
-        """
-        if controller not in self._by_controller:
-            raise CgroupError(f"the host has no {controller} controller", "mount it, see `tarebox doctor`")
-        return self._by_controller[controller]
+    def _of(self, controller: str) -> str:
+        if controller not in self.by_controller:
+            raise files.missing(controller)
+        return self.by_controller[controller]
 
 
 class DriverV1:
@@ -84,11 +85,12 @@ class DriverV1:
         try:
             for path in group.paths:
                 files.make(path)
-            self._limit(group, limits)
+            resources_v1.apply(group.by_controller, _resources(group, limits))
         except CgroupError:
-            with suppress(OSError):
+            try:
                 teardown.remove_groups(group.paths)
-            raise
+            finally:
+                raise
         return group
 
     def close(self) -> None:
@@ -112,18 +114,18 @@ class DriverV1:
         parent = self._parents.get("devices")
         if parent and files.read(f"{parent}/devices.list").startswith("a "):
             # New groups inherit their parent's rules, so these are written once for all containers.
-            files.write(f"{parent}/devices.deny", "a")
-            for rule in devices.CGROUP_RULES:
-                files.write(f"{parent}/devices.allow", rule)
+            resources_v1.limit_devices(parent, device_rules.DEFAULTS)
 
-    def _limit(self, group: GroupV1, limits: Limits) -> None:
-        if limits.memory is not None:
-            path = group.of("memory")
-            files.write(f"{path}/memory.limit_in_bytes", str(limits.memory))
-            with_swap = f"{path}/memory.memsw.limit_in_bytes"
-            if os.access(with_swap, os.W_OK):
-                files.write(with_swap, str(limits.memory))
-        if limits.cpus is not None:
-            files.write(f"{group.of('cpu')}/cpu.cfs_quota_us", str(round(limits.cpus * PERIOD)))
-        if limits.pids is not None:
-            files.write(f"{group.of('pids')}/pids.max", str(limits.pids))
+
+def _resources(group: GroupV1, limits: Limits) -> dict[str, Any]:
+    """The limits as the OCI runtime specification has them; a memory limit is one of swap too."""
+    resources: dict[str, Any] = {}
+    if limits.memory is not None:
+        resources["memory"] = {"limit": limits.memory}
+        if os.access(f"{group.by_controller.get('memory')}/{resources_v1.WITH_SWAP}", os.W_OK):
+            resources["memory"]["swap"] = limits.memory
+    if limits.cpus is not None:
+        resources["cpu"] = {"quota": round(limits.cpus * PERIOD)}
+    if limits.pids is not None:
+        resources["pids"] = {"limit": limits.pids}
+    return resources

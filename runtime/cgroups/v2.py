@@ -1,14 +1,20 @@
 # ruff: noqa: PTH112 - plain strings and descriptors, as in system calls
-"""Version 2 of control groups, one unified hierarchy; see the kernel's admin-guide/cgroup-v2."""
+"""The engine's driver for version 2 of control groups; see the kernel's admin-guide/cgroup-v2."""
+
+from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 from runtime import teardown
-from runtime.cgroups import device_program, files
-from runtime.cgroups.protocol import CONTROLLERS, PERIOD, Hierarchy
+from runtime.cgroups import device_program, device_rules, files, resources_v2
+from runtime.cgroups.hierarchy import CONTROLLERS, PERIOD, Hierarchy
 from runtime.errors import CgroupError
-from runtime.spec import Limits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from runtime.spec import Limits
 
 
 class GroupV2:
@@ -50,7 +56,7 @@ class DriverV2:
     def __init__(self, hierarchy: Hierarchy, parent: str, base: str = "") -> None:
         self._base = f"{hierarchy.mountpoint}/{base}".rstrip("/")
         self._parent = f"{self._base}/{parent}"
-        self.controllers = hierarchy.controllers
+        self.controllers = frozenset(hierarchy.controllers)
 
     def parents(self) -> tuple[str, ...]:
         """The directory of our own."""
@@ -65,13 +71,14 @@ class DriverV2:
         group = GroupV2(f"{self._parent}/{name}")
         files.make(group.unified)
         try:
-            self._limit(group.unified, limits)
+            resources_v2.apply(group.unified, _resources(limits), self.controllers)
             if os.geteuid() == 0:
-                device_program.attach(group.unified)
+                device_program.attach(group.unified, device_rules.DEFAULTS)
         except CgroupError:
-            with suppress(OSError):
+            try:
                 teardown.remove_groups(group.paths)
-            raise
+            finally:
+                raise
         return group
 
     def close(self) -> None:
@@ -91,17 +98,14 @@ class DriverV2:
             for directory in (self._base, self._parent):
                 files.write(f"{directory}/cgroup.subtree_control", enable)
 
-    def _limit(self, path: str, limits: Limits) -> None:
-        wanted = zip(CONTROLLERS, (limits.memory, limits.cpus, limits.pids), strict=True)
-        for controller, value in wanted:
-            if value is not None and controller not in self.controllers:
-                raise CgroupError(f"the host has no {controller} controller", "see `tarebox doctor`")
-        if limits.memory is not None:
-            files.write(f"{path}/memory.max", str(limits.memory))
-            swap = f"{path}/memory.swap.max"
-            if os.access(swap, os.W_OK):
-                files.write(swap, "0")
-        if limits.cpus is not None:
-            files.write(f"{path}/cpu.max", f"{round(limits.cpus * PERIOD)} {PERIOD}")
-        if limits.pids is not None:
-            files.write(f"{path}/pids.max", str(limits.pids))
+
+def _resources(limits: Limits) -> dict[str, Any]:
+    """The limits as the OCI runtime specification has them; a memory limit leaves no swap."""
+    resources: dict[str, Any] = {}
+    if limits.memory is not None:
+        resources["memory"] = {"limit": limits.memory, "swap": limits.memory}
+    if limits.cpus is not None:
+        resources["cpu"] = {"quota": round(limits.cpus * PERIOD), "period": PERIOD}
+    if limits.pids is not None:
+        resources["pids"] = {"limit": limits.pids}
+    return resources

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from runtime import Limits
-from runtime.cgroups import detect, device_program
+from runtime.cgroups import detect, device_program, device_rules
 from runtime.cgroups.none import DriverNone
 from runtime.cgroups.protocol import Hierarchy
 from runtime.cgroups.v1 import DriverV1
@@ -45,7 +45,7 @@ def test_version_2_is_found_and_used(unified, monkeypatch):
         assert (directory / "cgroup.subtree_control").read_text() == "+memory +cpu +pids"
     written = {}
     monkeypatch.setattr("runtime.cgroups.files.write", written.__setitem__)
-    monkeypatch.setattr(device_program, "attach", lambda path: None)
+    monkeypatch.setattr(device_program, "attach", lambda path, rules: None)
     group = driver.create("tarex-1", Limits(64 << 20, 0.5, 10))
     path = str(parent / "tarex-1")
     assert written == {
@@ -67,8 +67,8 @@ def test_version_2_is_found_and_used(unified, monkeypatch):
 
 def test_a_missing_version_2_controller_is_said(unified, monkeypatch):
     (unified / "tarex").mkdir()
-    monkeypatch.setattr(device_program, "attach", lambda path: None)
-    driver = DriverV2(Hierarchy(str(unified), frozenset({"cpu"})), "tarex")
+    monkeypatch.setattr(device_program, "attach", lambda path, rules: None)
+    driver = DriverV2(Hierarchy(str(unified), ("cpu",)), "tarex")
     with pytest.raises(CgroupError, match="no memory controller"):
         driver.create("tarex-1", Limits(memory=64 << 20))
     assert list((unified / "tarex").iterdir()) == []
@@ -114,7 +114,7 @@ def real_unified(state) -> Path:
 
 
 def test_the_device_program_is_accepted_and_decides(real_unified, tmp_path):
-    device_program.attach(str(real_unified))
+    device_program.attach(str(real_unified), device_rules.DEFAULTS)
     node = tmp_path / "disk"
     pid = os.fork()
     if pid == 0:

@@ -1,0 +1,84 @@
+"""Which devices a container may use: the ordered rules of `linux.resources.devices`.
+
+OCI runtime specification, config-linux, "Allowed Device list"; the last rule that matches decides.
+"""
+
+from __future__ import annotations
+
+from runtime import devices
+from runtime.errors import CgroupError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    Rule = tuple[bool, str, int, int, str]
+
+ANY = -1
+"""In place of a major or minor number: all of them."""
+_ALL = "rwm"
+
+DEFAULTS: tuple[Rule, ...] = tuple((True, *rule) for rule in devices.CGROUP_RULES)
+"""The rules for the devices every container has: (allow, type, major, minor, access)."""
+
+
+def ordered(given: Sequence[dict[str, Any]]) -> list[Rule]:
+    """The rules in force: nothing is allowed, then the given ones, then what is always allowed.
+
+    The type is `c`, `b`, or `a` for each and every device. Tunnels are among what is always allowed because
+    runc has them, and images rely on it.
+
+    Raises:
+        CgroupError: a number no device can have.
+    """
+    rules: list[Rule] = []
+    for rule in given:
+        allow, access = bool(rule["allow"]), rule.get("access") or _ALL
+        major, minor = (_number(rule.get(key)) for key in ("major", "minor"))
+        kind = rule.get("type") or "a"
+        if kind == "a" and (major, minor) == (ANY, ANY) and set(access) >= set(_ALL):
+            rules = [(allow, "a", ANY, ANY, _ALL)]
+        else:
+            rules += [(allow, each, major, minor, access) for each in ("cb" if kind == "a" else kind)]
+    return [*rules, *DEFAULTS, (True, *devices.TUNNEL_RULE)]
+
+
+def _number(given: int | None) -> int:
+    if given is None:
+        return ANY
+    if not ANY <= given < 1 << 31:
+        raise CgroupError(f"there is no device number {given}", "leave the rule out")
+    return given
+
+
+def exceptions(rules: Sequence[Rule]) -> tuple[bool, list[str]]:
+    """The rules as version 1 knows them: whether all is allowed, and the lines for what is not as all else.
+
+    Raises:
+        CgroupError: a rule is an exception from an exception, which version 1 silently ignores.
+    """
+    allow_all = False
+    held: dict[tuple[str, int, int], str] = {}
+    for allow, kind, major, minor, access in rules:
+        key = (kind, major, minor)
+        if kind == "a":
+            allow_all = allow
+            held.clear()
+        elif allow != allow_all:
+            held[key] = "".join(mode for mode in _ALL if mode in held.get(key, "") + access)
+        else:
+            for wider in ((kind, ANY, minor), (kind, major, ANY), (kind, ANY, ANY)):
+                if wider != key and set(held.get(wider, "")) & set(access):
+                    raise CgroupError(
+                        f"version 1 of control groups can't except device {_line(key, access)} "
+                        f"from {_line(wider, held[wider])}",
+                        "leave one of the two rules out",
+                    )
+            held[key] = "".join(mode for mode in held.get(key, "") if mode not in access)
+    return allow_all, [_line(key, access) for key, access in held.items() if access]
+
+
+def _line(key: tuple[str, int, int], access: str) -> str:
+    kind, *numbers = key
+    return f"{kind} {':'.join('*' if number == ANY else str(number) for number in numbers)} {access}"

@@ -1,0 +1,381 @@
+# ruff: noqa: PTH110, PTH112, PTH120 - plain strings and descriptors, as in system calls
+"""The control groups of one OCI container: made, limited, watched, frozen, killed and removed.
+
+OCI runtime specification, config-linux, "Control groups". A version 1 container is in a group of every
+hierarchy mounted, as runc does it, and where a version 2 tree is mounted beside them in one of that too.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+
+from runtime.cgroups import files, freezer, none, tree
+from runtime.cgroups.device_rules import ordered
+from runtime.cgroups.hierarchy import Hierarchy, mounted, own_group
+from runtime.cgroups.resources import limits_anything
+from runtime.errors import CgroupError
+from runtime.light import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+    from runtime.cgroups.oom import OomWatch
+
+PARENT = "tarebox-oci"
+"""The group below which a container's is made when the configuration doesn't say where."""
+_DELEGATED = ("cgroup.procs", "cgroup.subtree_control", "cgroup.threads")
+_KILL_ROUNDS = 100
+
+
+class Manager:
+    """The groups of one container, from `for_container` or `load`.
+
+    Attributes:
+        version: 1 or 2, or 0 where this user may make no groups and the container has none.
+        paths: directories by controller, such as `cpu` and `name=systemd`; the key of version 2 is "", alone
+            or, on a hybrid host, beside the others.
+        join: version 1 files a thread writes 0 to, so as to move itself in.
+        unified: version 2 directory to be born in (CLONE_INTO_CGROUP), or an empty string.
+    """
+
+    __slots__ = ("_made", "_tops", "join", "paths", "unified", "version")
+
+    def __init__(
+        self,
+        version: int,
+        paths: dict[str, str],
+        *,
+        made: Iterable[str],
+        tops: Mapping[str, str] | None = None,
+    ) -> None:
+        self.version = version
+        self.paths = paths
+        self.unified = paths.get("", "")
+        self.join = tuple(f"{path}/tasks" for path in self._directories() if path != self.unified)
+        self._made = list(made)
+        self._tops = tops or {}
+
+    def create(self, resources: Mapping[str, Any]) -> None:
+        """Make the groups and set the limits; nothing is left when this fails.
+
+        Args:
+            resources: the `linux.resources` object, may be empty.
+
+        Raises:
+            CgroupError: no write access though something is to be limited; the group has processes or is
+                frozen; the host lacks a controller; the kernel refuses a value.
+        """
+        if not self.paths:
+            if limits_anything(resources):
+                raise none.unwritable("this container")
+            return
+        try:
+            self._make()
+            self._limit(resources)
+            self._limit_devices(resources)
+        except BaseException:
+            self.remove()
+            raise
+
+    def update(self, resources: Mapping[str, Any]) -> None:
+        """Change limits; devices stay as they are, as with runc.
+
+        Raises:
+            CgroupError: as `create`.
+        """
+        if self.paths:
+            self._limit(resources)
+        elif limits_anything(resources):
+            raise none.unwritable("this container")
+
+    def processes(self) -> list[int]:
+        """Ids of all processes in the groups and below, as this process sees them; none when it's gone."""
+        found: set[int] = set()
+        for path in files.below(self._tracking()):
+            found.update(map(int, files.read_if_there(f"{path}/cgroup.procs").split()))
+        return sorted(found)
+
+    def freeze(self) -> None:
+        """Freeze all processes and wait until they are.
+
+        Raises:
+            CgroupError: there is no freezer, or a process doesn't freeze.
+        """
+        freezer.freeze(self.paths)
+
+    def thaw(self) -> None:
+        """Let all processes continue.
+
+        Raises:
+            CgroupError: there is no freezer.
+        """
+        freezer.thaw(self.paths)
+
+    def is_frozen(self) -> bool:
+        """Whether the container is frozen or about to be."""
+        return freezer.is_frozen(self.paths)
+
+    def stats(self) -> dict[str, Any]:
+        """What the container uses: the `data` object of `runc events --stats`.
+
+        Raises:
+            CgroupError: there are no groups.
+        """
+        if not os.path.isdir(self._tracking()):
+            raise none.unavailable()
+        if self.version == 1:
+            from runtime.cgroups import stats_v1
+
+            return stats_v1.read(self.paths)
+        from runtime.cgroups import stats_v2
+
+        return stats_v2.read(self.unified)
+
+    def watch_oom(self) -> OomWatch:
+        """Watch for the OOM killer.
+
+        Raises:
+            CgroupError: there is no memory controller, or no group.
+        """
+        from runtime.cgroups.oom import OomWatch
+
+        return OomWatch(self.paths)
+
+    def kill(self) -> None:
+        """Kill all processes, also frozen ones; doesn't wait for their end.
+
+        Raises:
+            CgroupError: there are no groups, or processes are born faster than killed.
+        """
+        if not self.paths:
+            raise none.unavailable()
+        if self.unified and os.access(f"{self.unified}/cgroup.kill", os.W_OK):
+            files.write(f"{self.unified}/cgroup.kill", "1")
+        else:
+            self._kill_each()
+        if self.version == 1 and self.is_frozen():
+            self.thaw()
+
+    def occupied(self) -> None:
+        """The container's first process is in its groups, which matters where systemd made them."""
+
+    def remove(self) -> None:
+        """Remove the groups that were made for this container, and parents of ours that are empty then.
+
+        Without `create` or `load` before, as after the death of the one that made them, these are all.
+
+        Raises:
+            CgroupError: a group still has processes.
+        """
+        for path in self._made:
+            if path == self.unified:
+                files.await_event(path, "populated", 0)
+            tree.remove(path)
+        self._made = []
+
+    def delegate(self, uid: int) -> None:
+        """Give the version 2 group to a user, so that the container may make groups below; else nothing.
+
+        Raises:
+            CgroupError: the kernel refuses.
+        """
+        if self.version != 2:
+            return
+        names = files.read_if_there("/sys/kernel/cgroup/delegate").split() or _DELEGATED
+        try:
+            for path in (self.unified, *(f"{self.unified}/{name}" for name in names)):
+                if os.path.exists(path):
+                    os.chown(path, uid, -1)
+        except OSError as error:
+            raise files.refused(f"give {self.unified} to user {uid}", error) from error
+
+    def mount_plan(self) -> tuple[list[tuple[str, str, str]], list[tuple[str, str]]]:
+        """What a mount of type `cgroup` shows inside on version 1; two empty lists otherwise.
+
+        Returns:
+            The hierarchies as (directory name such as `cpu,cpuacct`, mount option, the container's directory
+            on the host), and links as (name, target) from the single names to joint ones.
+        """
+        controllers: dict[str, list[str]] = {}
+        for controller, path in self.paths.items():
+            if controller:
+                controllers.setdefault(path, []).append(controller)
+        hierarchies = []
+        links = []
+        for path, names in controllers.items():
+            name = ",".join(each.removeprefix("name=") for each in names)
+            hierarchies.append((name, ",".join(names), path))
+            links += [(each, name) for each in names if len(names) > 1]
+        return hierarchies, links
+
+    def saved(self) -> dict[str, Any]:
+        """What `load` needs, as JSON has it."""
+        return {"version": self.version, "paths": self.paths, "made": self._made}
+
+    def _directories(self) -> list[str]:
+        return list(dict.fromkeys(self.paths.values()))
+
+    def _tracking(self) -> str:
+        """The directory that tells of the container's processes."""
+        for controller in ("", "freezer", "pids"):
+            if controller in self.paths:
+                return self.paths[controller]
+        return next(iter(self.paths.values()), "")
+
+    def _make(self) -> None:
+        existing = []
+        self._made = []
+        for path in self._directories():
+            if tree.make(path, self._tops[path]):
+                self._made.append(path)
+            else:
+                existing.append(path)
+        if existing:
+            if self.processes() or self.is_frozen():
+                raise CgroupError(f"control group {existing[0]} is in use", "choose another cgroupsPath")
+            # What a crash left behind in a parent of ours is ours as well.
+            self._made += [path for path in existing if tree.is_marked(os.path.dirname(path))]
+        if "cpuset" in self.paths:
+            tree.fill_cpuset(self.paths["cpuset"])
+        if self.version == 2:
+            tree.enable_controllers(self.unified, self._tops[self.unified])
+
+    def _limit(self, resources: Mapping[str, Any]) -> None:
+        if self.version == 1:
+            from runtime.cgroups import resources_v1
+
+            resources_v1.apply(self.paths, resources)
+        elif limits_anything(resources):
+            from runtime.cgroups import resources_v2
+
+            enabled = files.read(f"{self.unified}/cgroup.controllers").split()
+            resources_v2.apply(self.unified, resources, enabled)
+
+    def _limit_devices(self, resources: Mapping[str, Any]) -> None:
+        given = resources.get("devices") or ()
+        try:
+            if "devices" in self.paths:
+                from runtime.cgroups import resources_v1
+
+                resources_v1.limit_devices(self.paths["devices"], ordered(given))
+            elif self.unified:
+                from runtime.cgroups import device_program
+
+                device_program.attach(self.unified, ordered(given))
+            elif given:
+                raise files.missing("devices")
+        except CgroupError:
+            # Whoever has no privilege on the host can't make device nodes either.
+            if _is_privileged():
+                raise
+
+    def _kill_each(self) -> None:
+        """Kill those there are, until none are left."""
+        for _ in range(_KILL_ROUNDS):
+            can_freeze = "freezer" in self.paths or bool(self.unified)
+            if can_freeze:
+                freezer.freeze(self.paths)
+            try:
+                killed = [_signalled(pid, signal.SIGKILL) for pid in self.processes()]
+            finally:
+                if can_freeze:
+                    freezer.thaw(self.paths)
+            descriptors = [descriptor for descriptor in killed if descriptor >= 0]
+            try:
+                for descriptor in descriptors:
+                    poll = select.poll()
+                    poll.register(descriptor, select.POLLIN)
+                    poll.poll(files.EVENT_TIMEOUT * 1000)
+            finally:
+                for descriptor in descriptors:
+                    os.close(descriptor)
+            if not killed:
+                return
+        raise CgroupError("the container's processes can't be killed", "try again")
+
+
+def for_container(path: str, name: str, *, systemd: bool = False) -> Manager:
+    """The groups of a container that is to be, on whatever hierarchies this host has and this user may use.
+
+    Args:
+        path: `linux.cgroupsPath`; a relative one is below a parent of ours.
+        name: the container's id, which names its group when the path is empty.
+        systemd: whether systemd makes the group; the path is `slice:prefix:name` then.
+
+    Raises:
+        CgroupError: the path has no meaning, or systemd can't be had.
+    """
+    if systemd:
+        from runtime.cgroups import scope
+
+        return scope.for_container(path, name)
+    parts = [part for part in (path or name).split("/") if part not in ("", ".")]
+    if not parts or ".." in parts or "\0" in path:
+        raise CgroupError(
+            f"cgroupsPath {path} names no group of its own", "name one, such as /containers/one"
+        )
+    below = "/".join(parts if path.startswith("/") else (PARENT, *parts))
+    version1, unified = mounted()
+    if any("=" not in controller for each in version1 for controller in each.controllers):
+        return _version1(version1, unified, below)
+    tops = [unified]
+    if unified and not path.startswith("/"):
+        # A session's own group has processes, so its parent is better where that is delegated as well.
+        own = own_group().rstrip("/")
+        tops += [f"{unified}{own.rpartition('/')[0]}", f"{unified}{own}"]
+    for top in tops:
+        if top and _is_writable(f"{top}/{below}"):
+            group = f"{top}/{below}"
+            return Manager(2, {"": group}, made=(group,), tops={group: unified})
+    return Manager(0, {}, made=())
+
+
+def load(saved: Mapping[str, Any]) -> Manager:
+    """The groups of a container that is, from what `Manager.saved` returned."""
+    if "scope" in saved:
+        from runtime.cgroups import scope
+
+        return scope.load(saved)
+    return Manager(saved["version"], saved["paths"], made=saved["made"])
+
+
+def _version1(version1: Sequence[Hierarchy], unified: str, below: str) -> Manager:
+    if unified:
+        version1 = [*version1, Hierarchy(unified, ("",))]
+    usable = [each for each in version1 if _is_writable(f"{each.mountpoint}/{below}")]
+    paths = {name: f"{each.mountpoint}/{below}" for each in usable for name in each.controllers}
+    if not any(controller and "=" not in controller for controller in paths):
+        return Manager(0, {}, made=())
+    tops = {f"{each.mountpoint}/{below}": each.mountpoint for each in usable}
+    return Manager(1, paths, made=tops, tops=tops)
+
+
+def _is_writable(path: str) -> bool:
+    """Whether this user may make the group: in the deepest directory of its path that is there."""
+    while not os.access(path, os.F_OK):
+        path = os.path.dirname(path)
+    return os.access(path, os.W_OK)
+
+
+def _is_privileged() -> bool:
+    return os.geteuid() == 0 and files.read("/proc/self/uid_map").split() == ["0", "0", "4294967295"]
+
+
+def _signalled(pid: int, number: int) -> int:
+    """A pidfd of a process that was sent a signal, -1 if it is gone."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return -1
+    try:
+        signal.pidfd_send_signal(descriptor, number)
+    except ProcessLookupError:
+        os.close(descriptor)
+        return -1
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
