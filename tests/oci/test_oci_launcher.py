@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from oci_launcher import BASE, BOOTSTRAP, PROJECT, compile_launcher
 
-PROJECT = Path(__file__).parents[2]
-BASE = Path(os.path.realpath(sys._base_executable))
 CAP_SYS_ADMIN = 21
 PR_CAPBSET_DROP = 24
 # Stands in for runtime.oci.cli and says how it was started.
@@ -48,14 +47,11 @@ class Installed:
 
 @pytest.fixture(scope="session")
 def install(tmp_path_factory) -> Callable[..., Installed]:
-    def installed(python: Path, bootstrap: str, packages: str = "../packages") -> Installed:
+    def installed(python: Path, bootstrap: str) -> Installed:
         directory = tmp_path_factory.mktemp("installed")
         program = directory / "bin" / "tarebox-oci"
         program.parent.mkdir()
-        values = {"PYTHON": python, "BOOTSTRAP": bootstrap, "PACKAGES": packages, "LIBRARIES": ""}
-        definitions = [f"-D{name}={json.dumps(str(value))}" for name, value in values.items()]
-        source = PROJECT / "runtime/oci/launcher.c"
-        subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", *definitions, source, "-o", program], check=True)
+        compile_launcher(program, python, bootstrap, "../packages")
         package = directory / "packages/runtime/oci"
         package.mkdir(parents=True)
         (package / "cli.py").write_text(STUB)
@@ -66,8 +62,7 @@ def install(tmp_path_factory) -> Callable[..., Installed]:
 
 @pytest.fixture(scope="session")
 def installed(install) -> Installed:
-    bootstrap = "import sys; sys.path.append(sys.argv.pop(1)); from runtime.oci.cli import main; main()"
-    return install(BASE, bootstrap)
+    return install(BASE, BOOTSTRAP)
 
 
 @pytest.fixture(scope="session")
