@@ -218,8 +218,8 @@ def _name_of_host(value: Any) -> None:
 def _mount(mount: Any) -> None:
     if bool(mount.get("uidMappings")) != bool(mount.get("gidMappings")):
         raise FieldError("uidMappings and gidMappings need each other")
-    options = mount.get("options", ())
-    if ("bind" in options or "rbind" in options) and not mount.get("source"):
+    marks = (mount.get("type"), *mount.get("options", ()))
+    if ("bind" in marks or "rbind" in marks) and not mount.get("source"):
         raise FieldError("is missing", "a bind mount needs it", path="source")
 
 

@@ -251,7 +251,7 @@ def _check_sysctl(name: str, namespaces: dict[str, str]) -> None:
         hint = "set hostname instead" if [first, *rest] == ["kernel", "hostname"] else "leave it out"
         raise FieldError("belongs to no namespace and would change the host", hint, path=place)
     if needed not in namespaces or _is_ours(namespaces[needed], needed):
-        raise FieldError(f"needs a {needed} namespace of the container's own", path=place)
+        raise FieldError(f"needs a namespace of its own of type {needed}", path=place)
 
 
 def _is_ours(path: str, kind: str) -> bool:

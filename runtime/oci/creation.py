@@ -77,9 +77,7 @@ class Creation:
         self.record.make(self._text)
         try:
             with self.record.lock():
-                self._groups = manager.for_container(
-                    linux.get("cgroupsPath") or "", self.record.name
-                )
+                self._groups = manager.for_container(linux.get("cgroupsPath") or "", self.record.name)
                 self._make(linux, waits=waits, on_console=on_console)
         except BaseException as error:
             self._undo(error)
@@ -119,9 +117,11 @@ class Creation:
             map_ids=lambda pid: self._map(pid, linux),
         )
         self.record.values = self._values()
-        self._prepare_from_outside()
         self._follow(linux, on_console)
         self.record.write()
+        if not waits:
+            # It closes the channel by becoming its command, or says why it can't.
+            self.child.follow()
 
     def _open_fifos(self, *, waits: bool) -> int:
         """Make what `start` needs and open it for the child; returns the descriptor for a late failure."""
@@ -140,6 +140,9 @@ class Creation:
         from runtime.oci import idmap
 
         idmap.write(pid, linux.get("uidMappings") or (), linux.get("gidMappings") or ())
+        adjustment = (self.config.get("process") or {}).get("oomScoreAdj")
+        if adjustment is not None:
+            adjust_oom_score(pid, adjustment)
 
     def _values(self) -> dict[str, Any]:
         return {
@@ -155,12 +158,6 @@ class Creation:
             "owner": os.geteuid(),
         }
 
-    def _prepare_from_outside(self) -> None:
-        """What only this process may do to the new one."""
-        adjustment = (self.config.get("process") or {}).get("oomScoreAdj")
-        if adjustment is not None:
-            adjust_oom_score(self.child.pid, adjustment)
-
     def _follow(self, linux: Mapping[str, Any], on_console: Callable[[int], None] | None) -> None:
         while True:
             message, descriptors = self.child.follow()
@@ -172,7 +169,8 @@ class Creation:
                 case "listener":
                     from runtime.oci import notify
 
-                    notify.hand_over(linux["seccomp"], descriptors[0], self._container_state())
+                    state = self.record.state("creating")
+                    notify.hand_over(linux["seccomp"], descriptors[0], state, self.child.pid)
                 case "ready":
                     return
                 case _:
@@ -193,20 +191,6 @@ class Creation:
             hooks.run(listed.get("prestart") or (), state, what="prestart")
             hooks.run(listed.get("createRuntime") or (), state, what="createRuntime")
         self.child.answer(state)
-
-    def _container_state(self) -> dict[str, Any]:
-        return self.record.state("creating") | {"pid": self.child.pid}
-
-    def poststart(self) -> None:
-        """Run the poststart hooks.
-
-        Raises:
-            HookError: one failed.
-        """
-        if listed := (self.config.get("hooks") or {}).get("poststart"):
-            from runtime.oci import hooks
-
-            hooks.run(listed, self.record.state("running"), what="poststart")
 
 
 def adjust_oom_score(pid: int, adjustment: int) -> None:

@@ -32,9 +32,7 @@ def setup_failure(step: str, number: int, detail: str) -> TareError:
     if step == "hooks":
         return HookError(detail)
     if step in {"find_command", "command"}:
-        if number == errno.ENOENT and "/" not in detail:
-            return OciError(f'exec: "{detail}": executable file not found in $PATH')
-        return OciError(f'exec: "{detail}": {reason}', "check the command, its mode and its format")
+        return _unfound(number, detail, reason)
     if step in {"open_groups", "join_groups"}:
         return CgroupError(f"can't join the control group {detail}: {reason}")
     if step == "enter_directory":
@@ -43,3 +41,9 @@ def setup_failure(step: str, number: int, detail: str) -> TareError:
         return OciError("the user or a group has no mapping in the user namespace", "see linux.uidMappings")
     subject = f"{step.replace('_', ' ')} {detail}".rstrip()
     return OciError(f"can't set up the container: {subject}: {reason}", _HINTS.get(number, ""))
+
+
+def _unfound(number: int, command: str, reason: str) -> OciError:
+    if number == errno.ENOENT and "/" not in command:
+        return OciError(f'exec: "{command}": executable file not found in $PATH')
+    return OciError(f'exec: "{command}": {reason}', "check the command, its mode and its format")

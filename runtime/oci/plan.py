@@ -62,6 +62,24 @@ class Namespaces:
         self.made &= ~syscalls.CLONE_NEWCGROUP
 
 
+def joined_flags(pid: int, namespaces: Namespaces) -> int:
+    """CLONE_NEW* flags for a setns(2) into a container, of those in which it isn't where this process is.
+
+    A user namespace that one is in already can't be joined again.
+    """
+    flags = namespaces.made | sum(flag for flag, _ in namespaces.joined)
+    if namespaces.makes_cgroup:
+        flags |= syscalls.CLONE_NEWCGROUP
+    if flags & syscalls.CLONE_NEWUSER and _is_same(pid, "user"):
+        flags &= ~syscalls.CLONE_NEWUSER
+    return flags
+
+
+def _is_same(pid: int, kind: str) -> bool:
+    ours, its = os.stat(f"/proc/self/ns/{kind}"), os.stat(f"/proc/{pid}/ns/{kind}")
+    return (ours.st_dev, ours.st_ino) == (its.st_dev, its.st_ino)
+
+
 class Request:
     """What the caller asks for beside the configuration.
 
@@ -109,7 +127,10 @@ def build(config: Mapping[str, Any], request: Request, namespaces: Namespaces, g
     described = config.get("process") or {}
     steps: list[Step] = [("open_groups", groups.join), ("join_groups",)] if groups.join else []
     if namespaces.made & syscalls.CLONE_NEWUSER:
+        # The parent adjusts the score too, as nobody in a user namespace may lower it.
         steps.append(("await_go",))
+    else:
+        steps += process.oom_score(described)
     if "user" in namespaces.own:
         steps.append(("credentials", 0, 0, None))
     if namespaces.makes_cgroup:

@@ -140,7 +140,7 @@ def _limits(process: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _filter(
     filtering: Mapping[str, Any] | None, cache: str, *, no_new_privileges: bool
 ) -> tuple[list[Step], list[Step]]:
-    """Steps that install the filter while CAP_SYS_ADMIN is kept for that, and those that need no privilege."""
+    """Steps that install the filter with CAP_SYS_ADMIN kept for that, and those that need no privilege."""
     if not filtering:
         return [], []
     from runtime import seccomp_cache
@@ -193,6 +193,12 @@ def _forbids_groups() -> bool:
         return True
     with open("/proc/self/setgroups", encoding="ascii") as file:
         return file.read().strip() == "deny"
+
+
+def oom_score(process: Mapping[str, Any]) -> list[Step]:
+    """The step that says how much the out-of-memory killer likes it; see proc_pid_oom_score_adj(5)."""
+    adjustment = process.get("oomScoreAdj")
+    return [] if adjustment is None else [("write", "/proc/self/oom_score_adj", str(adjustment))]
 
 
 def labels(process: Mapping[str, Any]) -> list[Step]:

@@ -135,7 +135,7 @@ class Processing(Privileges):
         wire.send(self._channel, (message,))
 
     def await_start(self, fifo: int) -> None:
-        """Wait until somebody writes to the exec fifo, which is held open so that they see it is waited for."""
+        """Wait until somebody writes to the exec fifo, held open so that they see it is waited for."""
         self._channel.close()
         poll = select.poll()
         poll.register(fifo, select.POLLIN)

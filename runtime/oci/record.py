@@ -50,7 +50,7 @@ class Record:
     """
 
     def __init__(self, root: str, name: str) -> None:
-        if not name or name in {".", ".."} or len(name) > 1024 or not _ID_CHARACTERS.issuperset(name):
+        if not name or name.startswith(".") or len(name) > 1024 or not _ID_CHARACTERS.issuperset(name):
             raise OciError(f"{name!r} is no container id", "use letters, digits, '_', '+', '-' and '.'")
         self.name = name
         self.path = os.path.join(os.path.abspath(root), name)
@@ -277,5 +277,5 @@ def names(root: str) -> Iterator[str]:
     except FileNotFoundError:
         return
     for entry in entries:
-        if os.path.isdir(os.path.join(root, entry)) and _ID_CHARACTERS.issuperset(entry):
+        if os.path.isdir(os.path.join(root, entry)) and not entry.startswith("."):
             yield entry

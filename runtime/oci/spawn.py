@@ -61,11 +61,15 @@ class Child:
 
     def end(self) -> None:
         """Kill it and wait for its end, where it is this process's child."""
-        try:
-            light.signal.pidfd_send_signal(self.pidfd, light.signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        self.signal(light.signal.SIGKILL)
         self.wait()
+
+    def signal(self, number: int) -> None:
+        """Send it a signal; its having ended is no fault."""
+        try:
+            light.signal.pidfd_send_signal(self.pidfd, number)
+        except ProcessLookupError:
+            return
 
     def wait(self) -> int:
         """Its exit status, 128+n for signal n; see waitid(2)."""
@@ -141,7 +145,7 @@ def _staged(
     result: int,
     map_ids: Callable[[int], None],
 ) -> Child:
-    """Clone through a process that joins namespaces first; the one it leaves behind is our child all the same."""
+    """Clone through a process that joins namespaces first; what it leaves behind is our child too."""
     ours, theirs = light.socket.socketpair()
     pid, pidfd = syscalls.clone3(0, exit_signal=light.signal.SIGCHLD)
     if pid == 0:
@@ -186,7 +190,8 @@ def _stage(
     try:
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
         opened = [(flag, path, os.open(path, os.O_RDONLY | os.O_CLOEXEC)) for flag, path in joined]
-        for flag, detail, descriptor in _ordered(opened):
+        for flag, path, descriptor in _ordered(opened):
+            detail = path
             syscalls.setns(descriptor, flag)
         if offsets:
             what, detail = "time offsets", ""
@@ -204,7 +209,7 @@ def _stage(
 
 
 def _ordered(opened: Sequence[tuple[int, str, int]]) -> Sequence[tuple[int, str, int]]:
-    """The user namespace last for root, who may join the others from outside, and first for everybody else."""
+    """The user namespace last for root, who may join the others from outside, and first for others."""
     is_root = os.geteuid() == 0
     return sorted(opened, key=lambda entry: (entry[0] == syscalls.CLONE_NEWUSER) == is_root)
 
@@ -226,13 +231,22 @@ def _shift_time(
     return flags & ~(syscalls.CLONE_NEWUSER | syscalls.CLONE_NEWTIME), steps
 
 
-def joining(pidfd: int, flags: int, steps: Sequence[Step], *, unified: str, groups: Sequence[str]) -> Child:
+def joining(
+    pidfd: int,
+    flags: int,
+    steps: Sequence[Step],
+    *,
+    before: Sequence[Step],
+    unified: str,
+    groups: Sequence[str],
+) -> Child:
     """Clone a process into the namespaces of a running one.
 
     Args:
         pidfd: of the container's first process.
         flags: CLONE_NEW* flags of the namespaces to be joined.
         steps: its plan.
+        before: steps that need the host's /proc and are inherited.
         unified: directory of the version 2 group to be born in, or an empty string.
         groups: files of version 1 groups to join.
 
@@ -242,7 +256,7 @@ def joining(pidfd: int, flags: int, steps: Sequence[Step], *, unified: str, grou
     ours, theirs = light.socket.socketpair()
     pid, own = syscalls.clone3(0, exit_signal=light.signal.SIGCHLD)
     if pid == 0:
-        _join(theirs, pidfd, flags, steps, unified, groups)
+        _join(theirs, pidfd, flags, steps, before, unified, groups)
     theirs.close()
     stage = Child(ours, pid, own)
     try:
@@ -257,12 +271,14 @@ def _join(
     pidfd: int,
     flags: int,
     steps: Sequence[Step],
+    before: Sequence[Step],
     unified: str,
     groups: Sequence[str],
 ) -> NoReturn:
     init = Init(channel)
     what = "open_groups"
     try:
+        init.perform(before)
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
         init.open_groups(groups)
         group = os.open(unified, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) if unified else -1

@@ -35,7 +35,7 @@ class Terminal(Filesystem):
         self._use(master, peer)
 
     def another_terminal(self, size: tuple[int, int] | None) -> None:
-        """Make and use a further terminal of a running container, which may have put anything in its place."""
+        """Make and use a further terminal of a running container, which may have bent its paths."""
         self._detail = "/dev/pts/ptmx"
         flags = os.O_RDWR | os.O_NOCTTY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         master = os.open("/dev/pts/ptmx", flags)
@@ -63,7 +63,7 @@ class Terminal(Filesystem):
         fcntl.ioctl(0, _TIOCSCTTY, 0)
 
     def own_stdio(self, uid: int) -> None:
-        """Let the user reopen its standard files through /proc/self/fd; pipes and sockets of others refuse."""
+        """Let the user reopen its standard files through /proc/self/fd; those of others may refuse."""
         for number in range(3):
             status = os.fstat(number)
             if status.st_uid == uid or status.st_rdev == os.makedev(1, 3):

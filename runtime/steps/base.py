@@ -31,21 +31,29 @@ class Base:
         self._channel = channel
         self._stdio = stdio
         self._groups: list[int] = []
+        self._step = ""
         self._detail = ""
 
     def run(self, steps: Sequence[Step]) -> NoReturn:
         """Carry out the steps, of which the last is `execute`; never returns."""
-        name = ""
         try:
-            for step in steps:
-                name = str(step[0])
-                self._detail = ""
-                operation: Callable[..., None] = getattr(self, name)
-                operation(*step[1:])
+            self.perform(steps)
         except OSError as error:
-            self._fail(name, error.errno or errno.EIO, self._detail)
+            self._fail(self._step, error.errno or errno.EIO, self._detail)
         finally:
             os._exit(SETUP_FAILED)
+
+    def perform(self, steps: Sequence[Step]) -> None:
+        """Carry out steps one after the other.
+
+        Raises:
+            OSError: one failed.
+        """
+        for step in steps:
+            self._step = str(step[0])
+            self._detail = ""
+            operation: Callable[..., None] = getattr(self, self._step)
+            operation(*step[1:])
 
     def _fail(self, step: str, number: int, detail: str) -> None:
         wire.send(self._channel, ("failed", step, number, detail))
