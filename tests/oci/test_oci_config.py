@@ -12,7 +12,8 @@ from oci_configs import FULL, MAPPINGS, MISSING, changed
 
 from runtime.oci import config
 from runtime.oci.commands import spec
-from runtime.oci.config_linux import sysctl_path
+from runtime.oci.config_linux import LINUX, sysctl_path
+from runtime.oci.config_resources import RESOURCES
 from runtime.oci.errors import ConfigError
 
 WRONG: list[tuple[str, Any, str]] = [
@@ -40,6 +41,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("mounts/0/options", ["ro", 5], "mounts[0].options[1]: 5 is not a string"),
     ("mounts/0/options", "ro", 'mounts[0].options: "ro" is not an array'),
     ("mounts/1/source", MISSING, "mounts[1].source: is missing"),
+    ("mounts/0", {"destination": "/a", "type": "bind"}, "mounts[0].source: is missing"),
     ("mounts/1/gidMappings", MISSING, "mounts[1]: uidMappings and gidMappings need each other"),
     ("mounts/1/uidMappings", [{}], "mounts[1].uidMappings[0].containerID: is missing"),
     ("process/cwd", MISSING, "process.cwd: is missing"),
@@ -186,8 +188,8 @@ def test_every_field_of_the_tables_is_in_the_full_configuration() -> None:
             dict(zip(check.__code__.co_freevars, check.__closure__, strict=True))["fields"].cell_contents
         )
 
-    assert fields(config.LINUX) - set(FULL["linux"]) == {"intelRdt"}
-    assert fields(config.RESOURCES) == set(FULL["linux"]["resources"])
+    assert fields(LINUX) - set(FULL["linux"]) == {"intelRdt"}
+    assert fields(RESOURCES) == set(FULL["linux"]["resources"])
     assert fields(config._PROCESS) | {"consoleSize"} == set(FULL["process"])
     assert fields(config._CONFIG) == set(FULL)
 
@@ -212,8 +214,11 @@ def test_wrong_values_are_refused_by_path(path: str, value: Any, message: str) -
         ((without("time"),), "linux.timeOffsets: offsets need a new time namespace"),
         ((at("time", "/run/time"),), "linux.timeOffsets: offsets need a new time namespace"),
         ((without("network"),), "linux.netDevices: network devices need a network namespace"),
-        ((without("ipc"),), 'linux.sysctl["kernel.shmmax"]: needs a ipc namespace'),
-        ((at("ipc", "/proc/self/ns/ipc"),), 'linux.sysctl["kernel.shmmax"]: needs a ipc namespace'),
+        ((without("ipc"),), 'linux.sysctl["kernel.shmmax"]: needs a namespace of its own of type ipc'),
+        (
+            (at("ipc", "/proc/self/ns/ipc"),),
+            'linux.sysctl["kernel.shmmax"]: needs a namespace of its own of type ipc',
+        ),
         ((at("network", "/proc/self/ns/net"),), 'linux.sysctl["net.ipv4.ip_forward"]: needs'),
     ],
 )
