@@ -201,7 +201,8 @@ class Record:
             return None
         from runtime.cgroups import manager
 
-        return manager.load(saved)
+        found = manager.load(saved)
+        return found if found.paths else None
 
     def _is_frozen(self) -> bool:
         groups = self.cgroups()
@@ -257,6 +258,8 @@ class _Lock:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # A process cloned meanwhile has the descriptor too, and closing ours alone would leave it the lock.
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         os.close(self._descriptor)
 
 
@@ -277,5 +280,6 @@ def names(root: str) -> Iterator[str]:
     except FileNotFoundError:
         return
     for entry in entries:
-        if os.path.isdir(os.path.join(root, entry)) and not entry.startswith("."):
+        is_id = _ID_CHARACTERS.issuperset(entry) and not entry.startswith(".")
+        if is_id and os.path.isdir(os.path.join(root, entry)):
             yield entry

@@ -91,7 +91,7 @@ def box(root) -> Iterator[Box]:
             "bundle": "/bundle",
             "rootfs": "/bundle/rootfs",
             "created": "2030-01-02T03:04:05Z",
-            "owner": "root",
+            "owner": 0,
         }
         record.write()
         yield Box(root, record, process)
@@ -421,6 +421,18 @@ def test_lock_is_not_had_on_a_container_that_was_removed_meanwhile(box):
         box.record.remove()
     thread.join()
     assert len(errors) == 1
+
+
+def test_lock_is_free_after_its_context_though_a_child_has_the_descriptor(box):
+    with box.record.lock():
+        process = os.fork()
+        if process == 0:
+            select.select([], [], [])
+    try:
+        box.ok("delete", "--force", "box")
+    finally:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
 
 
 # update

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from runtime import light
@@ -61,11 +62,20 @@ def _containers(options: Options) -> Iterator[dict[str, Any]]:
             "bundle": state["bundle"],
             "rootfs": record.values.get("rootfs", ""),
             "created": record.values.get("created", ""),
-            "owner": record.values.get("owner", ""),
+            "owner": _user(record.values.get("owner", os.geteuid())),
         }
         if "annotations" in state:
             entry["annotations"] = state["annotations"]
         yield entry
+
+
+def _user(uid: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"
 
 
 def _table(rows: list[tuple[str, ...]]) -> str:
