@@ -101,7 +101,7 @@ static int start(const struct command *command)
     if (fifo < 0 || unlinkat(directory, "exec.fifo", 0))
         return 0;
     signal(SIGPIPE, SIG_IGN);
-    if (write(fifo, "", 1) == 1)
+    if (write(fifo, "0", 1) == 1)
         return 1;
     signal(SIGPIPE, SIG_DFL);
     return 0;

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static int change(int file)
+static void change(int file)
 {
     clock_t end = clock() + CLOCKS_PER_SEC / 2;
     char path[64];
@@ -30,7 +30,6 @@ static int change(int file)
         written = open(path, O_WRONLY | O_APPEND);
     while (written < 0 && errno == ETXTBSY && clock() < end);
     printf("%d %d\n", mode_error, written < 0 || write(written, "\n", 1) != 1 ? errno : 0);
-    return 0;
 }
 
 static int is_of_the_container(const struct stat *status)
@@ -42,7 +41,7 @@ static int is_of_the_container(const struct stat *status)
             || (shell.st_dev == status->st_dev && shell.st_ino == status->st_ino));
 }
 
-static int steal(void)
+static void steal(void)
 {
     DIR *processes = opendir("/proc");
 
@@ -56,8 +55,10 @@ static int steal(void)
                 continue;
             snprintf(path, sizeof path, "/proc/%s/exe", entry->d_name);
             file = open(path, O_RDONLY);
-            if (file >= 0 && !fstat(file, &status) && !is_of_the_container(&status))
-                return change(file);
+            if (file >= 0 && !fstat(file, &status) && !is_of_the_container(&status)) {
+                change(file);
+                return;
+            }
             if (file >= 0)
                 close(file);
         }
@@ -67,5 +68,11 @@ static int steal(void)
 int main(int count, char **arguments)
 {
     setlinebuf(stdout);
-    return count > 1 ? change(atoi(arguments[1])) : (puts("ready"), steal());
+    if (count > 1) {
+        change(atoi(arguments[1]));
+        return 0;
+    }
+    puts("ready");
+    steal();
+    return pause();
 }

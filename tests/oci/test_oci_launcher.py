@@ -184,7 +184,7 @@ def created(tmp_path):
 def test_start_needs_no_interpreter(without_python, created, tmp_path, options) -> None:
     chosen = [option.format(root=created.path.parent) for option in options]
     assert without_python.run(*chosen, "start", "box").returncode == 0
-    assert created.received() == b"\0"
+    assert created.received() == b"0"
     assert not (created.path / "exec.fifo").exists()
 
 
@@ -196,7 +196,7 @@ def test_start_finds_an_ordinary_users_containers(without_python) -> None:
             shutil.chown(path, 65534)
         environment = {"XDG_RUNTIME_DIR": directory}
         assert Installed(program).run("start", "box", env=environment, user=65534).returncode == 0
-        assert created.received() == b"\0"
+        assert created.received() == b"0"
         created.close()
 
 
@@ -241,4 +241,4 @@ def test_one_of_many_starts(without_python, created) -> None:
     command = [without_python.program, "--root", str(created.path.parent), "start", "box"]
     starters = [subprocess.Popen(command) for _ in range(20)]
     assert sorted(starter.wait() for starter in starters) == [0, *[42] * 19]
-    assert created.received() == b"\0"
+    assert created.received() == b"0"
