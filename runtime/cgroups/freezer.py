@@ -53,7 +53,7 @@ def is_frozen(paths: Mapping[str, str]) -> bool:
     """Whether the group is frozen or about to be; a group that is gone isn't."""
     if "freezer" in paths:
         return files.read_if_there(f"{paths['freezer']}/freezer.state").strip() in ("FROZEN", "FREEZING")
-    return bool(paths) and files.read_if_there(f"{_unified(paths)}/cgroup.freeze").strip() == "1"
+    return "" in paths and files.read_if_there(f"{paths['']}/cgroup.freeze").strip() == "1"
 
 
 def _freeze_v1(path: str) -> bool:

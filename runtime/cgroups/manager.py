@@ -274,8 +274,10 @@ class Manager:
 
     def _kill_each(self) -> None:
         """Kill those there are, until none are left."""
+        can_freeze = "freezer" in self.paths or bool(self.unified)
         for _ in range(_KILL_ROUNDS):
-            can_freeze = "freezer" in self.paths or bool(self.unified)
+            if not self.processes():
+                return
             if can_freeze:
                 freezer.freeze(self.paths)
             try:
@@ -292,8 +294,6 @@ class Manager:
             finally:
                 for descriptor in descriptors:
                     os.close(descriptor)
-            if not killed:
-                return
         raise CgroupError("the container's processes can't be killed", "try again")
 
 
