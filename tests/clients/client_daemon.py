@@ -1,0 +1,43 @@
+"""A daemon of the tests' own: started, awaited by its socket, ended, and the host as it was before."""
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+from inotify_simple import INotify, flags
+
+_TIMEOUT = 60.0
+
+
+@contextmanager
+def daemon(argv: Sequence[str], socket: Path, strangers: Sequence[Path]) -> Iterator[psutil.Process]:
+    """Run a daemon until the context ends.
+
+    Args:
+        argv: its command line.
+        socket: the socket it makes once it listens; its log is written next to it.
+        strangers: what it may leave outside its directory; those not there before are removed, in this order.
+    """
+    new = [path for path in strangers if not path.exists()]
+    log = socket.with_suffix(".log")
+    with log.open("wb") as output, INotify(inheritable=False) as inotify:
+        inotify.add_watch(socket.parent, flags.CREATE | flags.MOVED_TO)
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        try:
+            _await(inotify, process, socket, log)
+            yield psutil.Process(process.pid)
+        finally:
+            process.terminate()
+            process.wait(_TIMEOUT)
+            for path in new:
+                with suppress(OSError):
+                    path.rmdir() if path.is_dir() else path.unlink()
+
+
+def _await(inotify: INotify, process: subprocess.Popen, socket: Path, log: Path) -> None:
+    while not socket.exists():
+        events = inotify.read(timeout=int(_TIMEOUT * 1000))
+        assert events and process.poll() is None, f"{os.path.basename(process.args[0])}: {log.read_text()}"
