@@ -327,8 +327,8 @@ def for_container(path: str, name: str, *, systemd: bool = False) -> Manager:
         own = own_group().rstrip("/")
         tops += [f"{unified}{own.rpartition('/')[0]}", f"{unified}{own}"]
     for top in tops:
-        if top and _is_writable(f"{top}/{below}"):
-            group = f"{top}/{below}"
+        group = f"{top}/{below}"
+        if top and _can_make(group, top):
             return Manager(2, {"": group}, made=(group,), tops={group: unified})
     return Manager(0, {}, made=())
 
@@ -345,7 +345,7 @@ def load(saved: Mapping[str, Any]) -> Manager:
 def _version1(version1: Sequence[Hierarchy], unified: str, below: str) -> Manager:
     if unified:
         version1 = [*version1, Hierarchy(unified, ("",))]
-    usable = [each for each in version1 if _is_writable(f"{each.mountpoint}/{below}")]
+    usable = [each for each in version1 if _can_make(f"{each.mountpoint}/{below}", each.mountpoint)]
     paths = {name: f"{each.mountpoint}/{below}" for each in usable for name in each.controllers}
     if not any(controller and "=" not in controller for controller in paths):
         return Manager(0, {}, made=())
@@ -353,8 +353,10 @@ def _version1(version1: Sequence[Hierarchy], unified: str, below: str) -> Manage
     return Manager(1, paths, made=tops, tops=tops)
 
 
-def _is_writable(path: str) -> bool:
-    """Whether this user may make the group: in the deepest directory of its path that is there."""
+def _can_make(path: str, top: str) -> bool:
+    """Whether this user may make groups at the top, or else in the deepest directory of the path."""
+    if os.access(top, os.W_OK):
+        return True
     while not os.access(path, os.F_OK):
         path = os.path.dirname(path)
     return os.access(path, os.W_OK)

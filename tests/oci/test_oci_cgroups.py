@@ -42,11 +42,11 @@ def spawn() -> Iterator[Spawn]:
     """Starts a shell command in a container's groups and ends it in the end."""
     with ExitStack() as stack:
 
-        def started(groups: Manager, script: str, **popen) -> subprocess.Popen[bytes]:
+        def started(groups: Manager, script: str) -> subprocess.Popen[bytes]:
             joins = [*groups.join, f"{groups.unified}/cgroup.procs"]
             code = "".join(f"echo 0 > {path}\n" for path in joins) + f"echo in\n{script}"
             process = stack.enter_context(
-                subprocess.Popen(["sh", "-c", code], stdout=subprocess.PIPE, stdin=subprocess.PIPE, **popen)
+                subprocess.Popen(["sh", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
             )
             stack.callback(process.kill)
             assert process.stdout.readline() == b"in\n"
