@@ -30,6 +30,7 @@ static void change(int file)
         written = open(path, O_WRONLY | O_APPEND);
     while (written < 0 && errno == ETXTBSY && clock() < end);
     printf("%d %d\n", mode_error, written < 0 || write(written, "\n", 1) != 1 ? errno : 0);
+    close(written);
 }
 
 static int is_of_the_container(const struct stat *status)
