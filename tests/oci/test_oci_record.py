@@ -1,110 +1,26 @@
-"""The commands on a record that is made here, around a plain process that stands for a container's first."""
+"""The commands of a container's life on a record that is made here, without control groups."""
 
 import json
 import os
 import select
 import signal
 import subprocess
-import sys
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oci_box import COMMAND, MAIN, Box, hook, ran
 
-from runtime.oci import hooks
-from runtime.oci.cli import Options
-from runtime.oci.commands import delete, kill, start, update
-from runtime.oci.errors import HookError, OciError
-from runtime.oci.record import Record, UnknownContainerError, names, start_time
+from runtime.oci.commands import delete, kill, start
+from runtime.oci.errors import OciError
+from runtime.oci.record import Record, UnknownContainerError, names
 
-ROOT = Path(__file__).parents[2]
-MAIN = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from runtime.oci.cli import main; main()"
-COMMAND = [sys.executable, "-S", "-I"]
-LIGHT = {"delete", "kill", "start", "state"}
-STATE = {"ociVersion": "1.3.0", "id": "box", "status": "created", "pid": 1, "bundle": "/"}
+pytest_plugins = ("oci_box",)
 
-
-@dataclass
-class Box:
-    """A record whose process is a child of the test; no control groups."""
-
-    root: Path
-    record: Record
-    process: subprocess.Popen[bytes]
-
-    @property
-    def path(self) -> Path:
-        return Path(self.record.path)
-
-    def configure(self, **config: object) -> None:
-        (self.path / "config.json").write_text(json.dumps(config))
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [*COMMAND, "-c", MAIN, "--root", str(self.root), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
-
-    def ok(self, *arguments: str) -> str:
-        done = self.run(*arguments)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def fails(self, *arguments: str) -> str:
-        done = self.run(*arguments)
-        assert done.returncode == 1, done
-        assert done.stderr.count("\n") == 1, done.stderr
-        return done.stderr
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
-@pytest.fixture
-def root(tmp_path) -> Path:
-    return tmp_path / "oci"
-
-
-@pytest.fixture
-def options(root) -> Options:
-    options = Options()
-    options.root = str(root)
-    options.log = str(root.parent / "log")
-    return options
-
-
-@pytest.fixture
-def box(root) -> Iterator[Box]:
-    """A running one."""
-    with subprocess.Popen(["sleep", "1000"]) as process:
-        record = Record(str(root), "box")
-        record.make(b'{"linux": {"namespaces": [{"type": "pid"}]}}')
-        record.values = {
-            "ociVersion": "1.3.0",
-            "id": "box",
-            "pid": process.pid,
-            "start_time": start_time(process.pid),
-            "bundle": "/bundle",
-            "rootfs": "/bundle/rootfs",
-            "created": "2030-01-02T03:04:05Z",
-            "owner": 0,
-        }
-        record.write()
-        yield Box(root, record, process)
-        process.kill()
-
-
-@pytest.fixture
-def created(box) -> Iterator[tuple[Box, int]]:
-    """One that was not started, with the reading end of its fifo."""
-    os.mkfifo(box.record.fifo)
-    fifo = os.open(box.record.fifo, os.O_RDWR | os.O_NONBLOCK)
-    yield box, fifo
-    os.close(fifo)
+LIGHT = ("delete", "kill", "start", "state")
 
 
 @pytest.fixture
@@ -114,14 +30,6 @@ def attended(created) -> tuple[Box, int]:
     (box.path / "attended").touch()
     os.mkfifo(box.path / "result.fifo")
     return box, os.open(box.path / "result.fifo", os.O_RDWR)
-
-
-def hook(script: str, **more: object) -> dict[str, object]:
-    return {"path": "/bin/sh", "args": ["sh", "-c", script], **more}
-
-
-def ran(path: Path) -> list[str]:
-    return path.read_text().split() if path.exists() else []
 
 
 # state, list, ps
@@ -433,140 +341,6 @@ def test_lock_is_free_after_its_context_though_a_child_has_the_descriptor(box):
     finally:
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)
-
-
-# update
-
-
-@given(
-    st.integers(0, 2**40), st.sampled_from(["", "k", "M", "g", "T", "p"]), st.sampled_from(["", "b", "iB"])
-)
-def test_size_has_units(number, unit, ending):
-    power = " kmgtp".index(unit.lower() or " ")
-    assert update.size(f"{number}{unit}{ending}") == number * 1024**power
-
-
-@given(st.text())
-def test_size_is_a_number_or_an_error(text):
-    with suppress(ValueError):
-        assert update.size(text) >= -1
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        [],
-        ["--memory", "x"],
-        ["--cpu-quota", "1.5"],
-        ["--l3-cache-schema", "x"],
-        ["--resources", "/no/such/file"],
-        ["--resources", "/etc/passwd"],
-        ["--nosuch", "1"],
-    ],
-)
-def test_update_with_values_without_meaning_is_an_error(box, arguments):
-    box.fails("update", *arguments, "box")
-
-
-# hooks
-
-
-def test_hook_gets_state_arguments_and_environment(tmp_path):
-    log = tmp_path / "log"
-    script = f"(cat; echo; echo $0 $1; env | sort) > {log}"
-    hooks.run(
-        [{"path": "/bin/sh", "args": ["name", "-c", script, "a", "b"], "env": ["B=2=3", "A="]}],
-        STATE,
-        what="test",
-    )
-    state, arguments, *environment = log.read_text().splitlines()
-    assert json.loads(state) == STATE
-    assert arguments == "a b"
-    assert [line for line in environment if not line.startswith(("PWD=", "_=", "SHLVL="))] == ["A=", "B=2=3"]
-
-
-def test_hook_without_arguments_or_environment_gets_neither(tmp_path):
-    program = tmp_path / "program"
-    program.write_text(
-        f"#!/bin/sh\ntr '\\0' '\\n' < /proc/$$/environ > {tmp_path}/log; echo $# >> {tmp_path}/log\n"
-    )
-    program.chmod(0o755)
-    hooks.run([{"path": str(program)}], STATE, what="test")
-    assert (tmp_path / "log").read_text() == "0\n"
-
-
-def test_hook_inherits_neither_descriptors_nor_signals(tmp_path):
-    with (tmp_path / "secret").open("w") as file:
-        os.set_inheritable(file.fileno(), True)
-        before = signal.getsignal(signal.SIGPIPE)
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
-        try:
-            script = f"(readlink /proc/self/fd/*; grep ^Sig /proc/self/status) > {tmp_path}/log"
-            hooks.run([hook(script)], STATE, what="test")
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        assert signal.getsignal(signal.SIGPIPE) == before
-        assert os.get_inheritable(file.fileno())
-    text = (tmp_path / "log").read_text()
-    assert "secret" not in text
-    assert "SigBlk:\t0000000000000000" in text
-    ignored = int(text.partition("SigIgn:\t")[2].split()[0], 16)
-    # The C library ignores its own two signals in whatever it spawns; see nptl(7).
-    assert ignored & ~(0b11 << 31) == 0
-
-
-@pytest.mark.parametrize(
-    ("one", "said"),
-    [
-        (
-            hook("echo first; echo second >&2; exit 4"),
-            "test hook /bin/sh failed with exit status 4: first second",
-        ),
-        (hook("kill -9 $$"), "test hook /bin/sh was killed by signal 9"),
-        (hook("sleep 1000", timeout=0.1), "took longer than its timeout of 0.1 s"),
-        ({"path": "/no/such"}, "test hook /no/such can't be executed: No such file or directory"),
-        ({"path": "/"}, "can't be executed: Permission denied"),
-        ({"path": "/bin/sh", "args": ["a\0b"]}, "can't be executed"),
-        (hook("head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1"), "exit status 1: " + "x" * 1024),
-    ],
-)
-def test_hook_that_fails(one, said, tmp_path):
-    with pytest.raises(HookError) as caught:
-        hooks.run([one, hook(f"touch {tmp_path}/next")], STATE, what="test")
-    assert str(caught.value).endswith(said) or said in str(caught.value)
-    assert len(str(caught.value)) < 1200
-    assert not (tmp_path / "next").exists()
-
-
-def test_hook_leaves_no_child_and_no_descriptor():
-    before = os.listdir("/proc/self/fd")
-    for timeout in (None, 0.05):
-        with suppress(HookError):
-            hooks.run(
-                [hook("sleep 1000 & wait" if timeout else "exit 1", timeout=timeout)], STATE, what="test"
-            )
-    assert os.listdir("/proc/self/fd") == before
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
-
-
-@pytest.mark.parametrize("proc", [True, False])
-def test_hooks_run_in_other_namespaces(tmp_path, proc):
-    (tmp_path / "hooks.json").write_text(
-        json.dumps([hook(f"cat > {tmp_path}/log"), hook("sleep 9", timeout=0.1)])
-    )
-    script = f"""
-import sys
-sys.path.insert(0, {str(ROOT)!r})
-from runtime import light
-from runtime.oci import hooks
-hooks.run(light.loads(open("{tmp_path}/hooks.json").read()), {STATE!r}, what="createContainer")
-"""
-    inside = ["sh", "-c", 'umount -l /proc; exec "$@"', "sh"] if not proc else []
-    command = ["unshare", "--pid", "--fork", "--mount", *inside, *COMMAND, "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
-    assert "HookError: createContainer hook /bin/sh took longer" in done.stderr
-    assert json.loads((tmp_path / "log").read_text()) == STATE
 
 
 # what a command costs

@@ -7,6 +7,7 @@ import select
 import time
 
 from runtime import light
+from runtime.errors import CgroupError
 from runtime.oci import arguments
 from runtime.oci.errors import HookError, OciError
 from runtime.oci.record import Record, UnknownContainerError
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 
 _PATIENCE = 10.0
 """Seconds a killed process may take to end."""
-_GLANCE = 10
-"""Milliseconds after which control groups are looked at again, as others may have come in meanwhile."""
+_PATIENCE_WITH_ORPHANS = 1.0
+"""Seconds a first process may take to see that its creator has died."""
+_GLANCE = 0.01
+"""Seconds after which control groups are looked at again, as others may have come in meanwhile."""
 
 
 def run(options: Options, words: list[str]) -> int:
@@ -58,18 +61,37 @@ def end(record: Record, options: Options) -> None:
         OciError: a process doesn't end.
         CgroupError: its control groups can't be removed.
     """
-    hooks: dict[str, Any] = {}
+    config: dict[str, Any] = {}
     try:
         with record.lock():
             try:
                 record.read()
-                hooks = record.config().get("hooks") or {}
+                config = record.config()
             except OciError as error:
                 options.warn(str(error))
+            if not record.values:
+                _clear_groups(record, options, config)
             _destroy(record)
     except UnknownContainerError:
         return
-    _poststop(record, options, hooks)
+    _poststop(record, options, config.get("hooks") or {})
+
+
+def _clear_groups(record: Record, options: Options, config: dict[str, Any]) -> None:
+    """Remove the groups that a creator who died on the way didn't write down; used ones may be another's."""
+    from runtime.cgroups import manager
+
+    path = (config.get("linux") or {}).get("cgroupsPath") or ""
+    try:
+        groups = manager.for_container(path, record.name, systemd=options.systemd_cgroup)
+        # A first process without its creator ends by itself.
+        _await_all(groups.processes(), _PATIENCE_WITH_ORPHANS)
+        if groups.processes():
+            options.warn(f"control groups of {record.name!r} are in use and stay")
+        else:
+            groups.remove()
+    except CgroupError as error:
+        options.warn(str(error))
 
 
 def _destroy(record: Record) -> None:
@@ -93,7 +115,7 @@ def _end_first(record: Record, descriptor: int, groups: Manager | None) -> None:
         return
     if groups is not None:
         groups.kill()
-    if not _await([descriptor], _PATIENCE * 1000):
+    if not _await(descriptor, _PATIENCE):
         raise _stubborn(record, [record.pid])
 
 
@@ -104,17 +126,21 @@ def _end_rest(record: Record, groups: Manager) -> None:
         if time.monotonic() > deadline:
             raise _stubborn(record, pids)
         groups.kill()
-        descriptors = []
+        _await_all(pids, _GLANCE)
+
+
+def _await_all(pids: list[int], patience: float) -> None:
+    """Wait for the end of all these processes, or for so many seconds."""
+    deadline = time.monotonic() + patience
+    for pid in pids:
         try:
-            for pid in pids:
-                try:
-                    descriptors.append(os.pidfd_open(pid))
-                except ProcessLookupError:
-                    continue
-            _await(descriptors, _GLANCE)
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            _await(descriptor, max(0.0, deadline - time.monotonic()))
         finally:
-            for descriptor in descriptors:
-                os.close(descriptor)
+            os.close(descriptor)
 
 
 def _stubborn(record: Record, pids: list[int]) -> OciError:
@@ -124,11 +150,10 @@ def _stubborn(record: Record, pids: list[int]) -> OciError:
     )
 
 
-def _await(descriptors: list[int], timeout: float) -> bool:
+def _await(descriptor: int, patience: float) -> bool:
     poll = select.poll()
-    for descriptor in descriptors:
-        poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(timeout))
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(patience * 1000))
 
 
 def _poststop(record: Record, options: Options, kinds: dict[str, Any]) -> None:
