@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     Rule = tuple[bool, str, int, int, str]
+    Devices = tuple[str, int, int]
 
 ANY = -1
 """In place of a major or minor number: all of them."""
@@ -59,7 +60,7 @@ def exceptions(rules: Sequence[Rule]) -> tuple[bool, list[str]]:
         CgroupError: a rule is an exception from an exception, which version 1 silently ignores.
     """
     allow_all = False
-    held: dict[tuple[str, int, int], str] = {}
+    held: dict[Devices, str] = {}
     for allow, kind, major, minor, access in rules:
         key = (kind, major, minor)
         if kind == "a":
@@ -68,17 +69,26 @@ def exceptions(rules: Sequence[Rule]) -> tuple[bool, list[str]]:
         elif allow != allow_all:
             held[key] = "".join(mode for mode in _ALL if mode in held.get(key, "") + access)
         else:
-            for wider in ((kind, ANY, minor), (kind, major, ANY), (kind, ANY, ANY)):
-                if wider != key and set(held.get(wider, "")) & set(access):
-                    raise CgroupError(
-                        f"version 1 of control groups can't except device {_line(key, access)} "
-                        f"from {_line(wider, held[wider])}",
-                        "leave one of the two rules out",
-                    )
-            held[key] = "".join(mode for mode in held.get(key, "") if mode not in access)
+            for other, modes in held.items():
+                if _meet(key, other) and set(modes) & set(access):
+                    if not _covers(key, other):
+                        raise CgroupError(
+                            f"version 1 of control groups can't except device {_line(key, access)} "
+                            f"from {_line(other, modes)}",
+                            "leave one of the two rules out",
+                        )
+                    held[other] = "".join(mode for mode in modes if mode not in access)
     return allow_all, [_line(key, access) for key, access in held.items() if access]
 
 
-def _line(key: tuple[str, int, int], access: str) -> str:
+def _meet(one: Devices, other: Devices) -> bool:
+    return all(ANY in pair or pair[0] == pair[1] for pair in zip(one, other, strict=True))
+
+
+def _covers(wider: Devices, other: Devices) -> bool:
+    return all(wanted in (ANY, found) for wanted, found in zip(wider, other, strict=True))
+
+
+def _line(key: Devices, access: str) -> str:
     kind, *numbers = key
     return f"{kind} {':'.join('*' if number == ANY else str(number) for number in numbers)} {access}"

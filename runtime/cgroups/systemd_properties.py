@@ -6,6 +6,7 @@ org.freedesktop.systemd1(5) for names, units and types.
 
 from __future__ import annotations
 
+from runtime.cgroups.resources_v2 import weight_of_shares
 from runtime.errors import CgroupError
 
 TYPE_CHECKING = False
@@ -32,7 +33,7 @@ def translate(resources: dict[str, Any]) -> list[Property]:
         "MemoryLow": _amount(memory.get("reservation")),
         "MemorySwapMax": _swap(memory.get("limit"), memory.get("swap")),
         "TasksMax": _amount((resources.get("pids") or {}).get("limit")),
-        "CPUWeight": _weight(cpu.get("shares")),
+        "CPUWeight": weight_of_shares(cpu["shares"]) if cpu.get("shares") else None,
         "CPUQuotaPeriodUSec": _amount(cpu.get("period")),
         "CPUQuotaPerSecUSec": _quota(cpu.get("quota"), cpu.get("period")),
     }
@@ -67,15 +68,11 @@ def _amount(value: int | None) -> int | None:
 
 def _swap(limit: int | None, both: int | None) -> int | None:
     """The specification counts memory and swap together, version 2 swap alone."""
-    if not both or both < 0:
-        return _amount(both)
-    if not limit or not 0 < limit <= both:
-        raise CgroupError(f"a memory+swap limit of {both} bytes needs a memory limit that is not greater")
+    if not both or both < 0 or not limit or limit < 0:
+        return _amount(both) if both and both < 0 else None
+    if both < limit:
+        raise CgroupError(f"a limit of {both} bytes for memory and swap is less than {limit} for memory")
     return both - limit
-
-
-def _weight(shares: int | None) -> int | None:
-    return 1 + (shares - 2) * 9999 // 262142 if shares else None
 
 
 def _quota(quota: int | None, period: int | None) -> int | None:
