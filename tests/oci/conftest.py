@@ -4,6 +4,7 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -121,13 +122,19 @@ class Oci:
         """Wait for the end of a container's process."""
         state = self.state(name)
         if state["status"] != "stopped":
-            _await_end(state["pid"])
+            self.await_end(state["pid"])
+
+    @staticmethod
+    def await_end(pid: int) -> None:
+        """Wait for a process to exit; it may be a zombie then, as its parent is another."""
+        with suppress(ProcessLookupError), _pidfd(pid) as process:
+            assert select.select([process], [], [], TIMEOUT)[0], f"the process {pid} doesn't end"
 
     def stop(self, name: str = "") -> None:
         """Kill a running container and wait for its end."""
         pid = self.pid(name)
         self.kill(name=name)
-        _await_end(pid)
+        self.await_end(pid)
 
     def cgroup(self, controller: str, name: str = "") -> Path:
         """The directory of a container's version 1 controller."""
@@ -143,18 +150,12 @@ class Oci:
 
 
 def _file() -> IO[str]:
-    return tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by its user
+    return tempfile.TemporaryFile("w+")
 
 
 def _read(file: IO[str]) -> str:
     file.seek(0)
     return file.read()
-
-
-def _await_end(pid: int) -> None:
-    """Wait for a process to exit; it may be a zombie then, as its parent is another."""
-    with suppress(ProcessLookupError), _pidfd(pid) as process:
-        assert select.select([process], [], [], TIMEOUT)[0], f"the process {pid} doesn't end"
 
 
 def _pidfd(pid: int) -> IO[bytes]:
@@ -186,6 +187,39 @@ def bundle(bundles) -> Bundle:
     return bundles("bundle")
 
 
+@dataclass
+class Console:
+    """A console socket: takes the terminal's master over it, as runc's `--console-socket` defines it."""
+
+    path: str
+    server: socket.socket
+
+    def receive(self) -> IO[bytes]:
+        connection, _ = self.server.accept()
+        with connection:
+            _, descriptors, _, _ = socket.recv_fds(connection, 4096, 4)
+        assert len(descriptors) == 1
+        return os.fdopen(descriptors[0], "r+b", buffering=0)
+
+    def read(self, terminal: IO[bytes]) -> str:
+        """What was written to a terminal until its last program has closed it."""
+        seen = b""
+        with suppress(OSError):
+            while data := os.read(terminal.fileno(), 4096):
+                seen += data
+        return seen.decode().replace("\r\n", "\n")
+
+
+@pytest.fixture
+def console(tmp_path) -> Iterator[Console]:
+    with socket.socket(socket.AF_UNIX) as server:
+        path = str(tmp_path / "console")
+        server.bind(os.path.relpath(path))
+        server.listen()
+        server.settimeout(TIMEOUT)
+        yield Console(path, server)
+
+
 @pytest.fixture
 def oci(program, tmp_path) -> Iterator[Oci]:
     """The runtime, which has to have removed all of its containers in the end."""
@@ -206,6 +240,6 @@ def _end(tag: str) -> None:
         for pid in map(int, (group / "cgroup.procs").read_text().split()):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            _await_end(pid)
+            Oci.await_end(pid)
         with suppress(OSError):
             group.rmdir()

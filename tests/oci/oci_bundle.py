@@ -90,6 +90,11 @@ class Bundle:
         return copy
 
 
+def link(path: str) -> str:
+    """What a symbolic link says, as that of a namespace in /proc."""
+    return str(Path(path).readlink())
+
+
 def sane(path: Path, root: Path) -> Bundle:
     """A container of its own in all that a test may want to see, on a read-only root."""
     kinds = ("pid", "network", "ipc", "uts", "mount")

@@ -8,7 +8,7 @@ import pytest
 UNIFIED = Path("/sys/fs/cgroup/cgroup.controllers").exists()
 FUSE = {"type": "c", "path": "/dev/fuse", "major": 10, "minor": 229}
 RULE = {"type": "c", "major": 10, "minor": 229}
-DISK = next((os.stat(f"/dev/{name}").st_rdev for name in sorted(os.listdir("/sys/block"))), 0)
+DISK = next((Path("/dev", name).stat().st_rdev for name in sorted(os.listdir("/sys/block"))), 0)
 MAJOR, MINOR = os.major(DISK), os.minor(DISK)
 
 # Resources -> controller and file, with the value that is then in it, of version 1 and of version 2.

@@ -61,7 +61,21 @@ def test_ptmx_is_that_of_the_container(oci, bundle):
     ) in (f"5 2\n{line}\n" for line in oci.inside(bundle, "stat -c %d /dev/pts/ptmx").split())
 
 
-def test_console_is_there_with_a_terminal_only(oci, bundle):
+def test_console_is_the_terminal(oci, bundle, console):
+    """Default Devices: /dev/console is set up if terminal is enabled, by bind mounting the terminal."""
+    bundle.process["terminal"] = True
+    bundle.shell(
+        "ls /dev/pts; stat -c '%F %t' /dev/console; tty; grep -c ' /dev/console ' /proc/self/mountinfo"
+    )
+    oci.create(bundle, "--console-socket", console.path)
+    with console.receive() as terminal:
+        oci.start()
+        seen = console.read(terminal)
+    assert "character special file 88" in seen
+    assert seen.endswith("1\n")
+
+
+def test_console_isnt_there_without_a_terminal(oci, bundle):
     """Default Devices: /dev/console is set up if terminal is enabled."""
     assert oci.inside(bundle, "test -e /dev/console || echo none") == "none\n"
 
@@ -205,7 +219,7 @@ def test_network_device_that_cant_be_moved_is_an_error(oci, bundle, link, namesp
 
 
 def test_network_device_isnt_moved_out_again(oci, bundle, link):
-    """Network Devices: the runtime doesn't move the device out before deletion; it ends with its namespace."""
+    """Network Devices: the runtime doesn't move the device out before deletion."""
     name = link("d")
     bundle.linux["netDevices"] = {name: {}}
     oci.inside(bundle)

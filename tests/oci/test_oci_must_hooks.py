@@ -1,10 +1,10 @@
 """What config.md asks of hooks: what they are given, where they run and where their paths resolve."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
+from oci_bundle import link
 
 CREATE_HOOKS = ("prestart", "createRuntime", "createContainer")
 RUNTIME_NAMESPACE = ("prestart", "createRuntime", "poststart", "poststop")
@@ -86,7 +86,7 @@ def test_hook_is_executed_in_the_runtime_namespace(oci, bundle, kind):
     share = bundle.share()
     bundle.hook(kind, f"readlink /proc/self/ns/mnt /proc/self/ns/net /proc/self/ns/uts > {share}/log")
     whole_life(oci, bundle)
-    own = [os.readlink(f"/proc/self/ns/{name}") for name in ("mnt", "net", "uts")]
+    own = [link(f"/proc/self/ns/{name}") for name in ("mnt", "net", "uts")]
     assert (share / "log").read_text().split() == own
 
 
@@ -101,7 +101,7 @@ def test_hook_is_executed_in_the_container_namespace(oci, bundle, kind):
     bundle.process["args"] = ["sleep", "1000"]
     oci.create(bundle)
     pid = oci.pid()
-    inside = [os.readlink(f"/proc/{pid}/ns/{name}") for name in names]
+    inside = [link(f"/proc/{pid}/ns/{name}") for name in names]
     oci.start()
     oci.stop()
     assert (share / "log").read_text().split() == inside
@@ -153,8 +153,8 @@ def test_create_hooks_are_called_when_the_namespaces_are_there(oci, bundle, kind
     bundle.hook(kind, f"readlink /proc/$(sed 's/.*\"pid\": *\\([0-9]*\\).*/\\1/')/ns/net > {share}/log")
     oci.create(bundle)
     seen = (share / "log").read_text().strip()
-    assert seen == os.readlink(f"/proc/{oci.pid()}/ns/net")
-    assert seen != os.readlink("/proc/self/ns/net")
+    assert seen == link(f"/proc/{oci.pid()}/ns/net")
+    assert seen != link("/proc/self/ns/net")
 
 
 def test_prestart_hooks_are_called_before_create_runtime_hooks(oci, bundle):

@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from oci_bundle import link
 
 OPERATIONS = ("state", "create", "start", "kill", "delete")
 TRAP = "trap 'echo got; exit 7' USR1; echo ready; sleep 1000 & wait"
@@ -66,7 +67,7 @@ def test_state_has_the_process_as_the_runtime_sees_it(oci, bundle, started):
     else:
         oci.create(bundle)
     pid = oci.pid()
-    assert os.readlink(f"/proc/{pid}/ns/uts") != os.readlink("/proc/self/ns/uts")
+    assert link(f"/proc/{pid}/ns/uts") != link("/proc/self/ns/uts")
     assert f"\t{pid}\t1\n" in Path(f"/proc/{pid}/status").read_text()
 
 

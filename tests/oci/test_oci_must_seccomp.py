@@ -147,7 +147,7 @@ def test_errno_of_an_action_without_one_is_an_error(oci, bundle, filtered, actio
 
 
 def test_default_errno_of_an_action_without_one_is_an_error(oci, bundle, filtered):
-    """Seccomp: a default errno for an action that doesn't support one is printed as an error, and it fails."""
+    """Seccomp: a default errno for an action that doesn't support one is an error, and it fails."""
     filtered(deny(*MKDIR), defaultErrnoRet=1)
     assert "errno" in oci.refuses(bundle).lower()
 
