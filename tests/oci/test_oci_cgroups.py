@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime import light
 from runtime.cgroups import hierarchy, manager, tree
 from runtime.cgroups.manager import Manager
 from runtime.errors import CgroupError
@@ -411,3 +413,25 @@ print(*sys.modules)"""
     )
     slow = {"dataclasses", "enum", "pathlib", "re", "subprocess", "typing", "json", "signal", "ctypes"}
     assert slow.isdisjoint(done.stdout.split())
+
+
+def test_statistics_have_the_form_of_runc_s(bundle, oci, parent):
+    """Every section and key that runc prints for the same groups, with values of the same type."""
+    oci.program = shutil.which("runc")
+    bundle.linux["cgroupsPath"] = f"/{parent}/one"
+    bundle.resources.update(memory={"limit": 64 * MEBIBYTE}, pids={"limit": 20}, cpu={"quota": 50000})
+    oci.running(bundle)
+    theirs = json.loads(oci.ok("events", "--stats", oci.name))["data"]
+    ours = json.loads(light.dumps(manager.for_container(f"/{parent}/one", "unused").stats()))
+    oci.delete(oci.name, "--force")
+    for path in Path("/sys/fs/cgroup").glob(f"*/{parent}"):
+        path.rmdir()
+    assert shape(ours) == shape(theirs)
+    for section, key in (("memory", "usage"), ("pids", "limit"), ("cpuset", "cpus")):
+        assert ours[section][key] == theirs[section][key]
+
+
+def shape(value):
+    if isinstance(value, dict):
+        return {key: shape(each) for key, each in value.items()}
+    return type(value)
