@@ -1,7 +1,7 @@
 """Builds the program `tarebox-oci` while the package is installed; everything else is in pyproject.toml.
 
-The program is runtime/oci/launcher.c, compiled for the interpreter it is installed with. Where there is no C
-compiler, a shell script does the same but starts slower.
+The program is launcher.c and shortcuts.c of runtime/oci, compiled for the interpreter it is installed with.
+Where there is no C compiler, a shell script does the same but starts slower.
 """
 
 import logging
@@ -17,7 +17,7 @@ from setuptools import Command, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 
 _PROJECT = Path(__file__).parent.absolute()
-_SOURCE = "runtime/oci/launcher.c"
+_SOURCES = ("runtime/oci/launcher.c", "runtime/oci/shortcuts.c")
 _PROGRAM = "tarebox-oci"
 # What the program adds to the environment is for the interpreter, not for the hooks it runs.
 _BOOTSTRAP = """\
@@ -60,7 +60,7 @@ class BuildLauncher(Command):
 
     def get_source_files(self) -> list[str]:
         """What a source distribution needs."""
-        return [_SOURCE]
+        return [*_SOURCES, "runtime/oci/shortcuts.h"]
 
     def get_outputs(self) -> list[str]:
         """The program."""
@@ -95,7 +95,7 @@ def _compile(program: Path, values: dict[str, str]) -> bool:
     definitions = [f"-D{name.upper()}={_c_literal(text)}" for name, text in values.items()]
     # A static program starts sooner; not every host has the C library to link it with.
     for linking in (["-static"], []):
-        command = [*compiler, "-Os", "-s", *linking, *definitions, _SOURCE, "-o", str(program)]
+        command = [*compiler, "-Os", "-s", *linking, *definitions, *_SOURCES, "-o", str(program)]
         try:
             if subprocess.run(command, cwd=_PROJECT, check=False).returncode == 0:
                 return True
@@ -119,4 +119,4 @@ def _library_directory() -> str:
     return found[1] if found else ""
 
 
-setup(scripts=[_SOURCE], cmdclass={"build_scripts": BuildLauncher, "bdist_wheel": PlatformWheel})
+setup(scripts=list(_SOURCES), cmdclass={"build_scripts": BuildLauncher, "bdist_wheel": PlatformWheel})

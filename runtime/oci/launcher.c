@@ -3,7 +3,7 @@
  * For commands that enter a container the interpreter is sealed first: the container may get hold of it
  * through /proc/PID/exe, and must not write to the host's file (CVE-2019-5736). See runtime/oci/sealed.py.
  *
- * `start` is done here when nothing is unusual; whatever is goes to Python, which also explains failures.
+ * `start` and `delete` are done without Python when nothing is unusual; see shortcuts.c.
  *
  * The build defines PYTHON, the interpreter itself, as its link in a virtual environment costs a search;
  * LIBRARIES, the directory of its shared library, or ""; BOOTSTRAP, the program it runs; and PACKAGES, where
@@ -11,11 +11,12 @@
  */
 
 #define _GNU_SOURCE
+#include "shortcuts.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/mount.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,14 +30,8 @@
 #define MFD_EXEC 0x0010U
 #endif
 
-struct command {
-    const char *root;
-    const char *name;
-    char **arguments;
-};
-
 /* The options before the command; false where Python has to look at them. */
-static int parse(char **arguments, struct command *found)
+static bool parse(char **arguments, struct command *found)
 {
     static const char *const values[] = {"--root", "--log", "--log-format"};
 
@@ -58,53 +53,11 @@ static int parse(char **arguments, struct command *found)
                 found->root = value;
         }
         if (!value)
-            return 0;
+            return false;
     }
     found->name = *arguments;
     found->arguments = arguments + 1;
     return found->name != NULL;
-}
-
-/* The container's directory in the root directory; false where it has no plain name. */
-static int locate(char path[PATH_MAX], const char *root, const char *id)
-{
-    const char *runtime = getenv("XDG_RUNTIME_DIR");
-    int length;
-
-    if (!*id || *id == '-' || *id == '.' || strchr(id, '/'))
-        return 0;
-    if (root && *root)
-        length = snprintf(path, PATH_MAX, "%s/%s", root, id);
-    else if (geteuid() == 0)
-        length = snprintf(path, PATH_MAX, "/run/tarebox-oci/%s", id);
-    else
-        length = snprintf(path, PATH_MAX, "%s/tarebox-oci/%s", runtime ?: "", id);
-    return length < PATH_MAX;
-}
-
-/* Let the init of a created container go on; false where that is not all there is to do. */
-static int start(const struct command *command)
-{
-    char path[PATH_MAX];
-    int directory, fifo;
-
-    if (!command->arguments[0] || command->arguments[1] || !locate(path, command->root, command->arguments[0]))
-        return 0;
-    directory = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (directory < 0)
-        return 0;
-    /* Without state.json it is still being created; with `attended` the start has hooks to see to. */
-    if (faccessat(directory, "state.json", F_OK, 0) || !faccessat(directory, "attended", F_OK, 0))
-        return 0;
-    fifo = openat(directory, "exec.fifo", O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-    /* Of several that start it at a time, one can unlink. */
-    if (fifo < 0 || unlinkat(directory, "exec.fifo", 0))
-        return 0;
-    signal(SIGPIPE, SIG_IGN);
-    if (write(fifo, "0", 1) == 1)
-        return 1;
-    signal(SIGPIPE, SIG_DFL);
-    return 0;
 }
 
 static int copy_into_memory(const char *path)
@@ -135,7 +88,7 @@ static int seal(const char *path)
     return copy_into_memory(path);
 }
 
-static int enters_container(const struct command *command)
+static bool enters_container(const struct command *command)
 {
     return !strcmp(command->name, "run") || !strcmp(command->name, "create") || !strcmp(command->name, "exec");
 }
@@ -178,9 +131,11 @@ static void interpret(int count, char **arguments, const struct command *command
 int main(int count, char **arguments)
 {
     struct command command = {0};
-    int is_plain = parse(arguments + 1, &command);
+    bool is_plain = parse(arguments + 1, &command);
 
     if (is_plain && !strcmp(command.name, "start") && start(&command))
+        return 0;
+    if (is_plain && !strcmp(command.name, "delete") && delete(&command))
         return 0;
     interpret(count, arguments, is_plain ? &command : NULL);
     fprintf(stderr, "tarebox-oci: no interpreter at %s: %s; install tarebench again\n", PYTHON, strerror(errno));

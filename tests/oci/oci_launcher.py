@@ -14,7 +14,7 @@ BOOTSTRAP = "import sys; sys.path.append(sys.argv.pop(1)); from runtime.oci.cli 
 
 
 def compile_launcher(program: Path, python: Path, bootstrap: str, packages: str) -> None:
-    """Build runtime/oci/launcher.c as the installation does."""
+    """Build the program as the installation does."""
     values = {
         "PYTHON": python,
         "BOOTSTRAP": bootstrap,
@@ -22,5 +22,5 @@ def compile_launcher(program: Path, python: Path, bootstrap: str, packages: str)
         "LIBRARIES": sealed.environment().get("LD_LIBRARY_PATH", ""),
     }
     definitions = [f"-D{name}={json.dumps(str(value))}" for name, value in values.items()]
-    source = PROJECT / "runtime/oci/launcher.c"
-    subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", *definitions, source, "-o", program], check=True)
+    sources = sorted(Path(PROJECT, "runtime/oci").glob("*.c"))
+    subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", *definitions, *sources, "-o", program], check=True)

@@ -1,6 +1,7 @@
 """The program `tarebox-oci`: how it starts the interpreter, and `start`, which it does without one."""
 
 import ctypes
+import fcntl
 import json
 import os
 import shutil
@@ -242,3 +243,96 @@ def test_one_of_many_starts(without_python, created) -> None:
     starters = [subprocess.Popen(command) for _ in range(20)]
     assert sorted(starter.wait() for starter in starters) == [0, *[42] * 19]
     assert created.received() == b"0"
+
+
+class Stopped(Created):
+    """The directory of a stopped container, with groups of its own below one that was made for them."""
+
+    def __init__(self, root: Path, groups: Path) -> None:
+        super().__init__(root, is_alive=False)
+        (self.path / "lock").touch()
+        (self.path / "config.json").write_text("{}")
+        self.groups = [groups / "made/box", groups / "given/box"]
+        for group in self.groups:
+            group.mkdir(parents=True)
+        os.setxattr(groups / "made", "user.tarebox-oci", b"1")
+        process = subprocess.Popen(["true"])
+        process.wait()
+        self.debris(process.pid)
+
+    def debris(self, pid: int) -> None:
+        paths = [str(group) for group in self.groups]
+        (self.path / "debris").write_bytes(b"".join(f"{part}\0".encode() for part in (pid, *paths)))
+
+
+@pytest.fixture
+def stopped(tmp_path) -> Stopped:
+    return Stopped(tmp_path / "root", tmp_path / "groups")
+
+
+def delete(program: Installed, container: Created, *options: str) -> int:
+    return program.run("--root", str(container.path.parent), "delete", *options, "box").returncode
+
+
+@pytest.mark.parametrize("options", [(), ("--force",), ("-f",)])
+def test_delete_needs_no_interpreter(without_python, stopped, tmp_path, options) -> None:
+    assert delete(without_python, stopped, *options) == 0
+    assert list(stopped.path.parent.iterdir()) == []
+    assert [path.name for path in (tmp_path / "groups").iterdir()] == ["given"]
+    assert list((tmp_path / "groups/given").iterdir()) == []
+
+
+def test_delete_takes_an_unreaped_process_for_ended(without_python, stopped) -> None:
+    with subprocess.Popen(["true"]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        stopped.debris(process.pid)
+        assert delete(without_python, stopped) == 0
+
+
+def test_delete_ignores_groups_that_are_gone(without_python, stopped) -> None:
+    for group in stopped.groups:
+        group.rmdir()
+    assert delete(without_python, stopped) == 0
+    assert not stopped.path.exists()
+
+
+def test_delete_leaves_a_running_container_to_python(without_python, stopped) -> None:
+    stopped.debris(os.getpid())
+    assert delete(without_python, stopped) == 42
+    assert all(group.exists() for group in stopped.groups)
+
+
+@pytest.mark.parametrize("options", [("--all",), ("box",), ("--force", "--force")])
+def test_delete_leaves_what_is_unusual_to_python(without_python, stopped, options) -> None:
+    assert delete(without_python, stopped, *options) == 42
+    assert (stopped.path / "state.json").exists()
+
+
+@pytest.mark.parametrize("debris", [None, b"", b"12", b"x\0/nowhere\0", b"0\0", b"1" * 65536])
+def test_delete_leaves_what_it_does_not_understand_to_python(without_python, stopped, debris) -> None:
+    if debris is None:
+        (stopped.path / "debris").unlink()
+    else:
+        (stopped.path / "debris").write_bytes(debris)
+    assert delete(without_python, stopped) == 42
+    assert (stopped.path / "state.json").exists()
+
+
+def test_delete_leaves_groups_in_use_to_python(without_python, stopped) -> None:
+    (stopped.groups[0] / "below").mkdir()
+    assert delete(without_python, stopped) == 42
+    assert (stopped.path / "state.json").exists()
+
+
+def test_delete_leaves_a_locked_container_to_python(without_python, stopped) -> None:
+    with (stopped.path / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert delete(without_python, stopped) == 42
+    assert (stopped.path / "state.json").exists()
+
+
+def test_one_of_many_deletes(without_python, stopped) -> None:
+    command = [without_python.program, "--root", str(stopped.path.parent), "delete", "box"]
+    deleters = [subprocess.Popen(command) for _ in range(20)]
+    assert sorted(deleter.wait() for deleter in deleters) == [0, *[42] * 19]
+    assert not stopped.path.exists()
