@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import os
-from functools import cache
 
 from runtime import light, seccomp_numbers, syscalls
 from runtime.errors import EngineError
@@ -112,7 +111,8 @@ def profile(capabilities: Collection[str]) -> dict[str, Any]:
     machine = os.uname().machine
     if machine not in _MACHINES:
         raise EngineError(f"no system call filter for {machine}", "run without seccomp")
-    source = _source()
+    with open(_PROFILE) as file:
+        source = light.loads(file.read())
     rules = list(source["syscalls"])
     for capability, conditional in source["capabilities"].items():
         rules += conditional["with" if capability in capabilities else "without"]
@@ -360,10 +360,3 @@ def _known(name: Any, names: Collection[str], what: str) -> str:
     if not isinstance(name, str) or name not in names:
         raise ProfileError(f"linux.seccomp: unknown {what} {name!r}", f"known are {', '.join(names)}")
     return name
-
-
-@cache
-def _source() -> dict[str, Any]:
-    with open(_PROFILE) as file:
-        source: dict[str, Any] = light.loads(file.read())
-    return source
