@@ -1,4 +1,4 @@
-# ruff: noqa: PTH110, PTH112, PTH120 - plain strings and descriptors, as in system calls
+# ruff: noqa: PTH110, PTH112 - plain strings and descriptors, as in system calls
 """The control groups of one OCI container: made, limited, watched, frozen, killed and removed.
 
 OCI runtime specification, config-linux, "Control groups". A version 1 container is in a group of every
@@ -8,24 +8,19 @@ hierarchy mounted, as runc does it, and where a version 2 tree is mounted beside
 from __future__ import annotations
 
 import os
-import select
 
-from runtime.cgroups import files, freezer, none, tree
-from runtime.cgroups.device_rules import ordered
-from runtime.cgroups.hierarchy import Hierarchy, mounted, own_group
-from runtime.cgroups.resources import limits_anything
+from runtime.cgroups import files
 from runtime.errors import CgroupError
 from runtime.light import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from runtime.cgroups.oom import OomWatch
 
-PARENT = "tarebox-oci"
-"""The group below which a container's is made when the configuration doesn't say where."""
+# What only some commands need is imported where they do, as each module costs a start its time.
 _DELEGATED = ("cgroup.procs", "cgroup.subtree_control", "cgroup.threads")
 _KILL_ROUNDS = 100
 
@@ -68,14 +63,14 @@ class Manager:
             CgroupError: no write access though something is to be limited; the group has processes or is
                 frozen; the host lacks a controller; the kernel refuses a value.
         """
-        if not self.paths:
-            if limits_anything(resources):
-                raise none.unwritable("this container")
-            return
+        from runtime.cgroups import creation
+
         try:
-            self._make()
-            self._limit(resources)
-            self._limit_devices(resources)
+            self._made = []
+            for path in creation.make(self.paths, self._tops):
+                self._made.append(path)
+            creation.limit(self.paths, resources)
+            creation.limit_devices(self.paths, resources)
         except BaseException:
             self.remove()
             raise
@@ -86,10 +81,9 @@ class Manager:
         Raises:
             CgroupError: as `create`.
         """
-        if self.paths:
-            self._limit(resources)
-        elif limits_anything(resources):
-            raise none.unwritable("this container")
+        from runtime.cgroups import creation
+
+        creation.limit(self.paths, resources)
 
     def processes(self) -> list[int]:
         """Ids of all processes in the groups and below, as this process sees them; none when it's gone."""
@@ -104,6 +98,8 @@ class Manager:
         Raises:
             CgroupError: there is no freezer, or a process doesn't freeze.
         """
+        from runtime.cgroups import freezer
+
         freezer.freeze(self.paths)
 
     def thaw(self) -> None:
@@ -112,10 +108,14 @@ class Manager:
         Raises:
             CgroupError: there is no freezer.
         """
+        from runtime.cgroups import freezer
+
         freezer.thaw(self.paths)
 
     def is_frozen(self) -> bool:
         """Whether the container is frozen or about to be."""
+        from runtime.cgroups import freezer
+
         return freezer.is_frozen(self.paths)
 
     def stats(self) -> dict[str, Any]:
@@ -125,7 +125,7 @@ class Manager:
             CgroupError: there are no groups.
         """
         if not os.path.isdir(self._tracking()):
-            raise none.unavailable()
+            raise _unavailable()
         if self.version == 1:
             from runtime.cgroups import stats_v1
 
@@ -151,7 +151,7 @@ class Manager:
             CgroupError: there are no groups, or processes are born faster than killed.
         """
         if not self.paths:
-            raise none.unavailable()
+            raise _unavailable()
         if self.unified and os.access(f"{self.unified}/cgroup.kill", os.W_OK):
             files.write(f"{self.unified}/cgroup.kill", "1")
         else:
@@ -170,6 +170,8 @@ class Manager:
         Raises:
             CgroupError: a group still has processes.
         """
+        from runtime.cgroups import tree
+
         for path in self._made:
             if path == self.unified:
                 files.await_event(path, "populated", 0)
@@ -225,66 +227,21 @@ class Manager:
                 return self.paths[controller]
         return next(iter(self.paths.values()), "")
 
-    def _make(self) -> None:
-        existing = []
-        self._made = []
-        for path in self._directories():
-            if tree.make(path, self._tops[path]):
-                self._made.append(path)
-            else:
-                existing.append(path)
-        if existing:
-            if self.processes() or self.is_frozen():
-                raise CgroupError(f"control group {existing[0]} is in use", "choose another cgroupsPath")
-            # What a crash left behind in a parent of ours is ours as well.
-            self._made += [path for path in existing if tree.is_marked(os.path.dirname(path))]
-        if "cpuset" in self.paths:
-            tree.fill_cpuset(self.paths["cpuset"])
-        if self.version == 2:
-            tree.enable_controllers(self.unified, self._tops[self.unified])
-
-    def _limit(self, resources: Mapping[str, Any]) -> None:
-        if self.version == 1:
-            from runtime.cgroups import resources_v1
-
-            resources_v1.apply(self.paths, resources)
-        elif limits_anything(resources):
-            from runtime.cgroups import resources_v2
-
-            enabled = files.read(f"{self.unified}/cgroup.controllers").split()
-            resources_v2.apply(self.unified, resources, enabled)
-
-    def _limit_devices(self, resources: Mapping[str, Any]) -> None:
-        given = resources.get("devices") or ()
-        try:
-            if "devices" in self.paths:
-                from runtime.cgroups import resources_v1
-
-                resources_v1.limit_devices(self.paths["devices"], ordered(given))
-            elif self.unified:
-                from runtime.cgroups import device_program
-
-                device_program.attach(self.unified, ordered(given))
-            elif given:
-                raise files.missing("devices")
-        except CgroupError:
-            # Whoever has no privilege on the host can't make device nodes either.
-            if _is_privileged():
-                raise
-
     def _kill_each(self) -> None:
         """Kill those there are, until none are left."""
+        import select
+
         can_freeze = "freezer" in self.paths or bool(self.unified)
         for _ in range(_KILL_ROUNDS):
             if not self.processes():
                 return
             if can_freeze:
-                freezer.freeze(self.paths)
+                self.freeze()
             try:
                 killed = [_signalled(pid, signal.SIGKILL) for pid in self.processes()]
             finally:
                 if can_freeze:
-                    freezer.thaw(self.paths)
+                    self.thaw()
             descriptors = [descriptor for descriptor in killed if descriptor >= 0]
             try:
                 for descriptor in descriptors:
@@ -306,31 +263,16 @@ def for_container(path: str, name: str, *, systemd: bool = False) -> Manager:
         systemd: whether systemd makes the group; the path is `slice:prefix:name` then.
 
     Raises:
-        CgroupError: the path has no meaning, or systemd can't be had.
+        CgroupError: the path has no meaning.
     """
     if systemd:
         from runtime.cgroups import scope
 
         return scope.for_container(path, name)
-    parts = [part for part in (path or name).split("/") if part not in ("", ".")]
-    if not parts or ".." in parts or "\0" in path:
-        raise CgroupError(
-            f"cgroupsPath {path} names no group of its own", "name one, such as /containers/one"
-        )
-    below = "/".join(parts if path.startswith("/") else (PARENT, *parts))
-    version1, unified = mounted()
-    if any("=" not in controller for each in version1 for controller in each.controllers):
-        return _version1(version1, unified, below)
-    tops = [unified]
-    if unified and not path.startswith("/"):
-        # A session's own group has processes, so its parent is better where that is delegated as well.
-        own = own_group().rstrip("/")
-        tops += [f"{unified}{own.rpartition('/')[0]}", f"{unified}{own}"]
-    for top in tops:
-        group = f"{top}/{below}"
-        if top and _can_make(group, top):
-            return Manager(2, {"": group}, made=(group,), tops={group: unified})
-    return Manager(0, {}, made=())
+    from runtime.cgroups import creation
+
+    version, paths, tops = creation.places(path, name)
+    return Manager(version, paths, made=dict.fromkeys(paths.values()), tops=tops)
 
 
 def load(saved: Mapping[str, Any]) -> Manager:
@@ -342,28 +284,10 @@ def load(saved: Mapping[str, Any]) -> Manager:
     return Manager(saved["version"], saved["paths"], made=saved["made"])
 
 
-def _version1(version1: Sequence[Hierarchy], unified: str, below: str) -> Manager:
-    if unified:
-        version1 = [*version1, Hierarchy(unified, ("",))]
-    usable = [each for each in version1 if _can_make(f"{each.mountpoint}/{below}", each.mountpoint)]
-    paths = {name: f"{each.mountpoint}/{below}" for each in usable for name in each.controllers}
-    if not any(controller and "=" not in controller for controller in paths):
-        return Manager(0, {}, made=())
-    tops = {f"{each.mountpoint}/{below}": each.mountpoint for each in usable}
-    return Manager(1, paths, made=tops, tops=tops)
+def _unavailable() -> CgroupError:
+    from runtime.cgroups import none
 
-
-def _can_make(path: str, top: str) -> bool:
-    """Whether this user may make groups at the top, or else in the deepest directory of the path."""
-    if os.access(top, os.W_OK):
-        return True
-    while not os.access(path, os.F_OK):
-        path = os.path.dirname(path)
-    return os.access(path, os.W_OK)
-
-
-def _is_privileged() -> bool:
-    return os.geteuid() == 0 and files.read("/proc/self/uid_map").split() == ["0", "0", "4294967295"]
+    return none.unavailable()
 
 
 def _signalled(pid: int, number: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from runtime import syscalls
-from runtime.cgroups import systemd
+from runtime.cgroups import creation, systemd
 from runtime.cgroups.hierarchy import mounted
 from runtime.cgroups.manager import Manager
 from runtime.errors import CgroupError
@@ -51,8 +51,8 @@ class ScopeManager(Manager):
             group = self._scope.start(self._placeholder, dict(resources))
             self.unified = f"{unified.rstrip('/')}{group}"
             self.paths = {"": self.unified}
-            self._limit(resources)
-            self._limit_devices(resources)
+            creation.limit(self.paths, resources)
+            creation.limit_devices(self.paths, resources)
         except BaseException:
             self.remove()
             raise

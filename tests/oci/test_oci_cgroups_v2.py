@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.cgroups import files, hierarchy, manager, resources_v2, stats_v2, tree
+from runtime.cgroups import creation, files, hierarchy, manager, resources_v2, stats_v2, tree
 from runtime.cgroups.manager import Manager
 from runtime.errors import CgroupError
 
@@ -160,7 +160,7 @@ def test_statistics(tmp_path):
 def only_unified(monkeypatch) -> Iterator[str]:
     """This host as if its version 2 tree were all there is, with no controller but hugetlb."""
     _, mountpoint = hierarchy.mounted()
-    monkeypatch.setattr(manager, "mounted", lambda: ([], mountpoint))
+    monkeypatch.setattr(creation, "mounted", lambda: ([], mountpoint))
     before = Path(mountpoint, "cgroup.subtree_control").read_text().split()
     yield mountpoint
     for controller in set(Path(mountpoint, "cgroup.subtree_control").read_text().split()) - set(before):
@@ -246,9 +246,9 @@ def test_a_user_makes_groups_below_a_delegated_one(groups, only_unified):
     groups.create({})
     groups.delegate(65534)
     code = f"""import os, sys; sys.path.insert(0, {PROJECT!r})
-from runtime.cgroups import device_program, manager, resources_v2
+from runtime.cgroups import creation, device_program, manager, resources_v2
 import ctypes, runtime.syscalls
-manager.mounted = lambda: ([], {only_unified!r})
+creation.mounted = lambda: ([], {only_unified!r})
 with open({groups.unified + "/cgroup.procs"!r}, "w") as file: file.write("0")
 os.setresgid(65534, 65534, 65534)
 os.setresuid(65534, 65534, 65534)
