@@ -237,4 +237,4 @@ def test_what_runc_refuses_is_refused(oci, runc, bundle, profile):
     for runtime in (oci, runc):
         ended = runtime.execute(bundle)
         assert ended.returncode != 0
-        assert re.search("seccomp|NOTIFY", ended.stderr, re.IGNORECASE), ended.stderr
+        assert re.search("seccomp|NOTIFY|listenerPath", ended.stderr, re.IGNORECASE), ended.stderr
