@@ -12,6 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+LONGEST = 4096 * 8
+"""Size in bytes of the longest program the kernel takes: BPF_MAXINSNS instructions."""
+
 _LOAD_WORD = 0x20
 _JUMP = 0x05
 _JUMP_EQUAL = 0x15

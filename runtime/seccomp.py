@@ -200,7 +200,12 @@ def compile_filter(description: Mapping[str, Any]) -> bytes:
                 # Calls a kernel doesn't know arrive there as number 0, the unused setup(2).
                 table[0] = [bpf.Rule(_ERRNO | errno.ENOSYS)]
     ladders = {audit: sorted(step.items()) for audit, step in steps.items()}
-    return bpf.assemble(tables, default, foreign=_KILL_THREAD, steps=ladders)
+    program = bpf.assemble(tables, default, foreign=_KILL_THREAD, steps=ladders)
+    if len(program) > bpf.LONGEST:
+        raise ProfileError(
+            "linux.seccomp: the rules make a longer program than the kernel takes", "join some"
+        )
+    return program
 
 
 class _Rule:

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH103, PTH105, PTH123 - plain strings and descriptors, as in system calls
+# ruff: noqa: PTH103, PTH105, PTH108, PTH110, PTH123 - plain strings and descriptors, as in system calls
 """Compiled seccomp filters on disk, so that a start imports no compiler."""
 
 from __future__ import annotations
@@ -107,4 +107,5 @@ def _write(path: str, entry: bytes) -> None:
             file.write(entry)
         os.replace(temporary, path)
     except OSError:
-        return
+        if os.path.exists(temporary):
+            os.unlink(temporary)

@@ -136,6 +136,12 @@ def test_rules_that_contradict_each_other_are_an_error():
         compile_filter(described(rule("ioctl", args=[A]), rule("ioctl", action="TRAP", args=[A])))
 
 
+def test_more_rules_than_the_kernel_takes_are_an_error():
+    rules = [rule("ioctl", args=[compare(1, "EQ", value)]) for value in range(1000)]
+    with pytest.raises(ProfileError, match="longer"):
+        compile_filter(described(*rules))
+
+
 def test_the_own_architecture_is_always_there_and_no_other_unless_listed():
     program = compile_filter(described(rule("read"), default="ERRNO"))
     assert verdict(program, 0) == ALLOW

@@ -1,5 +1,6 @@
 """The cache of compiled seccomp filters."""
 
+import errno
 import os
 import struct
 from pathlib import Path
@@ -95,3 +96,14 @@ def test_the_engine_uses_the_same_cache(tmp_path):
     program = seccomp_cache.program(DEFAULT, tmp_path)
     assert seccomp_cache.compiled(seccomp.profile(DEFAULT), str(tmp_path)) == (program, 4)
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_where_nothing_can_be_written_it_is_compiled_each_time(tmp_path, compilations, monkeypatch):
+    def full(source, target):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", full)
+    for _ in range(2):
+        assert seccomp_cache.compiled(PROFILE, str(tmp_path)) == (compile_filter(PROFILE), 2)
+    assert len(compilations) == 2
+    assert list(tmp_path.iterdir()) == []
