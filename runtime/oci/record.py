@@ -68,6 +68,8 @@ class Record:
         if not os.path.isdir(record.path):
             raise UnknownContainerError(name)
         record.read()
+        if not record.values and not os.path.exists(f"{record.path}/config.json"):
+            raise UnknownContainerError(name)
         return record
 
     def read(self) -> None:

@@ -72,6 +72,14 @@ def test_unreadable_record_is_an_error_and_can_be_removed(box, content):
     assert not box.path.exists()
 
 
+def test_directory_without_a_configuration_is_no_container_and_can_be_removed(box):
+    (box.root / "empty").mkdir()
+    for command in ("state", "start", "kill"):
+        assert "does not exist" in box.fails(command, "empty")
+    box.ok("delete", "--force", "empty")
+    assert not (box.root / "empty").exists()
+
+
 def test_list_shows_all_containers(box):
     Record(str(box.root), "aaa").make(b"{}")
     (box.root / "file").touch()
