@@ -92,6 +92,20 @@ class Manager:
             found.update(map(int, files.read_if_there(f"{path}/cgroup.procs").split()))
         return sorted(found)
 
+    def unified_of(self, pid: int) -> str:
+        """The version 2 directory of a process of the container, which may have moved below the first one.
+
+        One that joins it is born there when the first one, with groups below, takes no processes (EBUSY).
+        """
+        for line in files.read_if_there(f"/proc/{pid}/cgroup").splitlines():
+            path = line.removeprefix("0::")
+            group = path
+            while line != path and group:
+                if self.unified.endswith(group):
+                    return self.unified + path.removeprefix(group)
+                group = group.rpartition("/")[0]
+        return self.unified
+
     def freeze(self) -> None:
         """Freeze all processes and wait until they are.
 
@@ -172,9 +186,9 @@ class Manager:
         """
         from runtime.cgroups import tree
 
+        if self.unified in self._made and not files.await_event(self.unified, "populated", 0):
+            raise CgroupError(f"control group {self.unified} still has processes", "kill them first")
         for path in self._made:
-            if path == self.unified:
-                files.await_event(path, "populated", 0)
             tree.remove(path)
         self._made = []
 

@@ -57,8 +57,19 @@ def apply(path: str, resources: Mapping[str, Any], controllers: Collection[str])
     for name, _ in values:
         controller = name.partition(".")[0]
         if controller != "cgroup" and controller not in controllers:
-            raise files.missing(controller)
+            raise _unavailable(path, controller)
     files.settle(path, values)
+
+
+def _unavailable(path: str, controller: str) -> CgroupError:
+    """The error that names the parent which has the controller and didn't hand it down, if there is one."""
+    while path := path.rpartition("/")[0]:
+        if controller in files.read_if_there(f"{path}/cgroup.controllers").split():
+            return CgroupError(
+                f"control group {path} can't hand down its {controller} controller",
+                "it must be writable and have no processes of its own",
+            )
+    return files.missing(controller)
 
 
 def weight_of_shares(shares: int) -> int:

@@ -303,10 +303,21 @@ def test_removal_waits_for_the_killed_and_refuses_the_living(groups, spawn, monk
     with monkeypatch.context() as patched:
         patched.setattr(tree, "_PATIENCE", 2)
         patched.setattr("runtime.cgroups.files.EVENT_TIMEOUT", 0.01)
-        with pytest.raises(CgroupError, match="remove .*: Device or resource busy"):
+        with pytest.raises(CgroupError, match="still has processes"):
             groups.remove()
     groups.kill()
     groups.remove()
+
+
+def test_the_living_are_noticed_also_without_events(groups, spawn, monkeypatch):
+    groups.create({})
+    process = spawn(groups, "exec sleep 60")
+    monkeypatch.setattr(tree, "_PATIENCE", 2)
+    with pytest.raises(CgroupError, match="remove .*: Device or resource busy"):
+        tree.remove(groups.paths["pids"])
+    threading.Timer(0.1, process.kill).start()
+    monkeypatch.setattr(tree, "_PATIENCE", 12)
+    tree.remove(groups.paths["pids"])
 
 
 def test_oom_kills_are_told(groups, spawn):
@@ -419,8 +430,9 @@ def test_statistics_have_the_form_of_runc_s(bundle, oci, parent):
     """Every section and key that runc prints for the same groups, with values of the same type."""
     oci.program = shutil.which("runc")
     bundle.linux["cgroupsPath"] = f"/{parent}/one"
-    bundle.resources.update(memory={"limit": 64 * MEBIBYTE}, pids={"limit": 20}, cpu={"quota": 50000})
+    bundle.resources.update(memory={"limit": 64 * MEBIBYTE}, pids={"limit": 20})
     oci.running(bundle)
+    oci.ok("pause", oci.name)
     theirs = json.loads(oci.ok("events", "--stats", oci.name))["data"]
     ours = json.loads(light.dumps(manager.for_container(f"/{parent}/one", "unused").stats()))
     oci.delete(oci.name, "--force")

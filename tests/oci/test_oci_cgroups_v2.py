@@ -199,6 +199,25 @@ def test_controllers_are_handed_down(groups):
     assert groups.stats()["hugetlb"]["2MB"] == {"failcnt": 0}
 
 
+def test_a_controller_that_is_not_handed_down_is_told(groups, sleeper):
+    groups.create({})
+    below = Path(groups.unified, "below")
+    below.mkdir()
+    with pytest.raises(CgroupError, match=f"{groups.unified} can't hand down its hugetlb controller"):
+        resources_v2.apply(str(below), {"unified": {"hugetlb.2MB.max": "0"}}, ())
+
+
+def test_a_process_that_moved_is_found(groups, sleeper):
+    groups.create({})
+    below = Path(groups.unified, "a/b")
+    below.mkdir(parents=True)
+    for group in (Path(groups.unified), below):
+        (group / "cgroup.procs").write_text(str(sleeper.pid))
+        assert groups.unified_of(sleeper.pid) == str(group)
+    assert groups.processes() == [sleeper.pid]
+    assert groups.unified_of(1 << 22) == groups.unified
+
+
 def test_freeze_thaw_and_kill(groups, sleeper):
     groups.create({})
     Path(groups.unified, "cgroup.procs").write_text(str(sleeper.pid))
@@ -217,8 +236,8 @@ def test_freeze_thaw_and_kill(groups, sleeper):
 
 def test_what_does_not_freeze_is_thawed_again(groups, monkeypatch):
     groups.create({})
-    monkeypatch.setattr(files, "await_event", lambda *_: False)
-    with pytest.raises(CgroupError, match="can't be frozen"):
+    with monkeypatch.context() as patched, pytest.raises(CgroupError, match="can't be frozen"):
+        patched.setattr(files, "await_event", lambda *_: False)
         groups.freeze()
     assert not groups.is_frozen()
 

@@ -67,6 +67,7 @@ def test_version_2_is_found_and_used(unified, monkeypatch):
 
 def test_a_missing_version_2_controller_is_said(unified, monkeypatch):
     (unified / "tarex").mkdir()
+    (unified / "cgroup.controllers").write_text("cpu\n")
     monkeypatch.setattr(device_program, "attach", lambda path, rules: None)
     driver = DriverV2(Hierarchy(str(unified), ("cpu",)), "tarex")
     with pytest.raises(CgroupError, match="no memory controller"):
