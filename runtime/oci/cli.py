@@ -34,6 +34,8 @@ COMMANDS = {
     "features": "print what this runtime supports",
     "spec": "write a config.json to begin with",
 }
+_ENTERING = frozenset(("create", "exec", "run"))
+"""Commands with a process that enters a container."""
 _USAGE = """\
 usage: tarebox-oci [options] COMMAND [arguments]
 
@@ -147,6 +149,10 @@ def _command(options: Options, argv: list[str]) -> int:
     if following in (["--help"], ["-h"]):
         sys.stdout.write(f"tarebox-oci {name}: {COMMANDS[name]}\n")
         return 0
+    if name in _ENTERING:
+        from runtime.oci import sealed
+
+        sealed.reexec()
     module = __import__(f"runtime.oci.commands.{name}", fromlist=("run",))
     status: int = module.run(options, following)
     return status
