@@ -31,13 +31,17 @@ def ordered(given: Sequence[dict[str, Any]]) -> list[Rule]:
     runc has them, and images rely on it.
 
     Raises:
-        CgroupError: a number no device can have.
+        CgroupError: a type, an access or a number no device can have.
     """
     rules: list[Rule] = []
     for rule in given:
         allow, access = bool(rule["allow"]), rule.get("access") or _ALL
         major, minor = (_number(rule.get(key)) for key in ("major", "minor"))
         kind = rule.get("type") or "a"
+        if kind not in ("a", "b", "c") or not set(access) <= set(_ALL):
+            raise CgroupError(
+                f"no device rule has type {kind} and access {access}", "see devices in the spec"
+            )
         if kind == "a" and (major, minor) == (ANY, ANY) and set(access) >= set(_ALL):
             rules = [(allow, "a", ANY, ANY, _ALL)]
         else:

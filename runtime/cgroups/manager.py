@@ -86,11 +86,11 @@ class Manager:
         creation.limit(self.paths, resources)
 
     def processes(self) -> list[int]:
-        """Ids of all processes in the groups and below, as this process sees them; none when it's gone."""
+        """Ids of all processes in the groups and below that this process can see; none when they're gone."""
         found: set[int] = set()
         for path in files.below(self._tracking()):
             found.update(map(int, files.read_if_there(f"{path}/cgroup.procs").split()))
-        return sorted(found)
+        return sorted(found - {0})
 
     def unified_of(self, pid: int) -> str:
         """The version 2 directory of a process of the container, which may have moved below the first one.
@@ -252,7 +252,7 @@ class Manager:
             if can_freeze:
                 self.freeze()
             try:
-                killed = [_signalled(pid, signal.SIGKILL) for pid in self.processes()]
+                killed = [_killed(pid) for pid in self.processes()]
             finally:
                 if can_freeze:
                     self.thaw()
@@ -304,18 +304,17 @@ def _unavailable() -> CgroupError:
     return none.unavailable()
 
 
-def _signalled(pid: int, number: int) -> int:
-    """A pidfd of a process that was sent a signal, -1 if it is gone."""
+def _killed(pid: int) -> int:
+    """A pidfd of a process that was sent SIGKILL, -1 if it is gone."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
         return -1
     try:
-        signal.pidfd_send_signal(descriptor, number)
-    except ProcessLookupError:
+        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+    except OSError as error:
         os.close(descriptor)
-        return -1
-    except BaseException:
-        os.close(descriptor)
-        raise
+        if isinstance(error, ProcessLookupError):
+            return -1
+        raise files.refused(f"kill process {pid}", error) from error
     return descriptor

@@ -118,10 +118,10 @@ def test_an_exception_from_an_exception_is_an_error_on_version_1():
         device_rules.exceptions(device_rules.ordered(rules))
 
 
-@pytest.mark.parametrize("number", [-2, 1 << 31])
-def test_impossible_numbers_are_an_error(number):
-    with pytest.raises(CgroupError, match="no device number"):
-        device_rules.ordered([{"allow": True, "type": "c", "major": number, "minor": 0, "access": "r"}])
+@pytest.mark.parametrize("wrong", [{"major": -2}, {"minor": 1 << 31}, {"type": "u"}, {"access": "x"}])
+def test_impossible_rules_are_an_error(wrong):
+    with pytest.raises(CgroupError, match="no device"):
+        device_rules.ordered([{"allow": True, "type": "c", "major": 1, "minor": 0, "access": "r"} | wrong])
 
 
 def test_the_kernel_takes_long_programs_of_every_kind(tmp_path):
