@@ -1,9 +1,14 @@
 """Capability names, numbers and the structures of capset(2); see capabilities(7)."""
 
+from __future__ import annotations
+
 import struct
-from collections.abc import Iterable
 
 from tare.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _NAMES = (  # noqa: SIM905 - a list literal would fill the page
     "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE"

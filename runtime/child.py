@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Sequence
 
 from runtime import light, syscalls
 from runtime.steps.base import SETUP_FAILED, Step
@@ -12,6 +11,10 @@ from runtime.steps.command import Command
 from runtime.steps.network import Network
 from runtime.steps.overlay import Overlay
 from runtime.steps.privileges import Privileges
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["SETUP_FAILED", "Child", "Step"]
 

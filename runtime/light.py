@@ -35,7 +35,7 @@ class _Context:
 
 
 _scan = make_scanner(_Context())  # type: ignore[arg-type]
-_encode = make_encoder(None, repr, encode_basestring_ascii, None, ": ", ",", False, False, False)
+_encode = make_encoder(None, repr, encode_basestring_ascii, None, ": ", ",", False, False, True)
 
 
 def loads(text: str) -> Any:
@@ -50,6 +50,11 @@ def loads(text: str) -> Any:
         value, end = _scan(text, start)
     except StopIteration as stopped:
         raise ValueError(f"no value at character {stopped.value}") from None
+    except SystemError:
+        # It wants to raise the JSONDecodeError of a package that isn't there.
+        from json import loads as explain
+
+        return explain(text)
     if text[end:].strip(_BLANK):
         raise ValueError(f"more than one value, at character {end}")
     return value

@@ -4,9 +4,14 @@
 The launcher imports this module, so it imports nothing slow.
 """
 
+from __future__ import annotations
+
 import os
 import stat
-from collections.abc import Sequence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def remove_tree(path: str) -> None:

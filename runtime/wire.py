@@ -10,12 +10,12 @@ from __future__ import annotations
 import array
 import marshal
 import struct
-from collections.abc import Sequence
 
 from runtime.light import socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 _HEADER = struct.Struct("=I")

@@ -74,8 +74,10 @@ class Options:
         self.systemd_cgroup = False
 
     def warn(self, text: str) -> None:
-        """Log a warning."""
+        """Log a warning, or print it where there is no log."""
         self._write("warning", text)
+        if not self.log:
+            sys.stderr.write(f"tarebox-oci: warning: {text}\n")
 
     def fail(self, text: str) -> None:
         """Log an error and print it for a person."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
 
 from runtime import light, wire
 from runtime.oci.errors import HookError
@@ -15,6 +14,7 @@ from runtime.steps.network import Network
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 
@@ -45,7 +45,7 @@ class Init(Mounting, Terminal, Network, Processing):
         from runtime.oci import hooks
 
         try:
-            hooks.run(listed, self._state | {"status": status}, what=what)
+            hooks.run(listed, self._state | {"status": status, "pid": os.getpid()}, what=what)
         except HookError as error:
             self._detail = str(error)
             raise OSError(errno.ECANCELED, str(error)) from error

@@ -71,6 +71,9 @@ class Planner:
         if target == "/dev" and attributes & _RDONLY:
             attributes &= ~_RDONLY
             self.protected.append(target)
+        if parsed["tmpcopyup"]:
+            # The new process can't import any more.
+            __import__("runtime.oci.copy_up")
         return ("attach", target, kind, options, attributes, parsed["propagation"], parsed["tmpcopyup"])
 
     def _bind(

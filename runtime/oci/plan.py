@@ -6,7 +6,7 @@ import os
 import stat
 
 from runtime import devices, syscalls
-from runtime.oci import mounts, process
+from runtime.oci import config_linux, mounts, process
 from runtime.oci.errors import ConfigError
 
 TYPE_CHECKING = False
@@ -138,7 +138,7 @@ def build(config: Mapping[str, Any], request: Request, namespaces: Namespaces, g
     steps.append(("session",))
     steps += _names(config, namespaces)
     steps += [
-        ("write", f"/proc/sys/{key.replace('.', '/')}", value)
+        ("write", f"/proc/sys/{config_linux.sysctl_path(key)}", value)
         for key, value in (linux.get("sysctl") or {}).items()
     ]
     steps += process.labels(described)
@@ -240,6 +240,9 @@ def _sync(config: Mapping[str, Any]) -> list[Step]:
         or (config.get("linux") or {}).get("netDevices")
     ):
         steps.append(("sync", "prepared"))
+    if inside or hooks.get("startContainer"):
+        # The new process can't import any more.
+        __import__("runtime.oci.hooks")
     if inside:
         steps.append(("hooks", inside, "createContainer", "creating"))
     return steps

@@ -6,7 +6,7 @@ import os
 import resource
 import struct
 
-from runtime import capabilities
+from runtime import capabilities, syscalls
 from runtime.oci.errors import ConfigError
 
 TYPE_CHECKING = False
@@ -146,7 +146,7 @@ def _filter(
     from runtime import seccomp_cache
 
     program, flags = seccomp_cache.compiled(dict(filtering), cache)
-    if filtering.get("listenerPath"):
+    if flags & syscalls.SECCOMP_FILTER_FLAG_NEW_LISTENER:
         return ([], [("listen", program, flags)]) if no_new_privileges else ([("listen", program, flags)], [])
     step: Step = ("filter", program, flags)
     return ([], [step]) if no_new_privileges else ([step], [])

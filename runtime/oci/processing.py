@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import select
-from collections.abc import Sequence
 
 from runtime import syscalls, wire
 from runtime.steps.privileges import Privileges
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Processing(Privileges):

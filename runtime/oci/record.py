@@ -12,7 +12,7 @@ import os
 import select
 
 from runtime import light, teardown
-from runtime.oci.errors import OciError
+from runtime.oci.errors import ConfigError, OciError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,12 +95,14 @@ class Record:
         Raises:
             OciError: it can't be read.
         """
+        from runtime.oci import config
+
+        path = f"{self.path}/config.json"
         try:
-            with open(f"{self.path}/config.json", encoding="utf-8") as file:
-                config: dict[str, Any] = light.loads(file.read())
-        except (OSError, ValueError, RecursionError) as error:
+            with open(path, "rb") as file:
+                return config.parse(file.read(), path)
+        except (OSError, ConfigError) as error:
             raise self._unreadable("config.json", error) from error
-        return config
 
     def _unreadable(self, file: str, error: Exception) -> OciError:
         return OciError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from runtime import light, syscalls, wire
 from runtime.oci.failures import setup_failure
@@ -116,7 +117,7 @@ def first(
         except OSError as error:
             raise setup_failure("clone", error.errno or 0, "") from error
         if pid == 0:
-            Init(theirs, result).run(steps)
+            _become(Init(theirs, result), steps)
         theirs.close()
         child = Child(ours, pid, pidfd)
         if flags & syscalls.CLONE_NEWUSER:
@@ -125,6 +126,12 @@ def first(
     finally:
         if group >= 0:
             os.close(group)
+
+
+def _become(init: Init, steps: Sequence[Step]) -> NoReturn:
+    # What has entered an image must never import from it.
+    sys.meta_path.clear()
+    init.run(steps)
 
 
 def _map(child: Child, map_ids: Callable[[int], None]) -> None:
@@ -199,7 +206,7 @@ def _stage(
         what = "clone"
         pid, pidfd = syscalls.clone3(flags | syscalls.CLONE_PARENT, exit_signal=0, cgroup=group)
         if pid == 0:
-            Init(channel, result).run(steps)
+            _become(Init(channel, result), steps)
         wire.send(channel, ("created", pid), (pidfd,))
         os._exit(0)
     except OSError as error:
@@ -286,7 +293,7 @@ def _join(
         syscalls.setns(pidfd, flags)
         pid, created = syscalls.clone3(syscalls.CLONE_PARENT, exit_signal=0, cgroup=group)
         if pid == 0:
-            init.run([("join_groups",), *steps])
+            _become(init, [("join_groups",), *steps])
         wire.send(channel, ("created", pid), (created,))
         os._exit(0)
     except OSError as error:

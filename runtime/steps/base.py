@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Sequence
 
 from runtime import light, syscalls, wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from typing import NoReturn
 
 SETUP_FAILED = 125

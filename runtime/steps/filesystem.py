@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
 
 from runtime import devices, syscalls
 from runtime.steps.base import Base
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _IN_ROOT = syscalls.RESOLVE_IN_ROOT | syscalls.RESOLVE_NO_MAGICLINKS
 _KERNEL_MOUNT = _IN_ROOT | syscalls.RESOLVE_NO_SYMLINKS

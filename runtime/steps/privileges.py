@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Sequence
 
 from runtime import syscalls
 from runtime.steps.base import Base
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Privileges(Base):
