@@ -120,17 +120,18 @@ def limit(paths: Mapping[str, str], resources: Mapping[str, Any]) -> None:
     Raises:
         CgroupError: no groups though something is to be limited, a missing controller, or a refused value.
     """
-    if set(paths) - {""}:
-        from runtime.cgroups import resources_v1
-
-        resources_v1.apply(paths, resources)
-    elif limits_anything(resources):
-        if not paths:
+    if not paths:
+        if limits_anything(resources):
             raise none.unwritable("this container")
+    elif set(paths) == {""}:
         from runtime.cgroups import resources_v2
 
         enabled = files.read(f"{paths['']}/cgroup.controllers").split()
         resources_v2.apply(paths[""], resources, enabled)
+    else:
+        from runtime.cgroups import resources_v1
+
+        resources_v1.apply(paths, resources)
 
 
 def limit_devices(paths: Mapping[str, str], resources: Mapping[str, Any]) -> None:

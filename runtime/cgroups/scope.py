@@ -28,12 +28,13 @@ class ScopeManager(Manager):
         paths: its directory, once there is one.
     """
 
-    __slots__ = ("_placeholder", "_scope")
+    __slots__ = ("_pids", "_placeholder", "_scope")
 
     def __init__(self, scope: systemd.Scope, paths: dict[str, str]) -> None:
         super().__init__(2, paths, made=())
         self._scope = scope
         self._placeholder = 0
+        self._pids: Any = None
 
     def create(self, resources: Mapping[str, Any]) -> None:
         """Have the scope made and set the limits; nothing is left when this fails.
@@ -46,9 +47,12 @@ class ScopeManager(Manager):
             raise CgroupError(
                 "the systemd driver needs version 2 of control groups", "leave out --systemd-cgroup"
             )
+        # Where one process is the limit, the placeholder would be it.
+        resources = dict(resources)
+        self._pids = resources.pop("pids", None)
         self._placeholder = _placeholder()
         try:
-            group = self._scope.start(self._placeholder, dict(resources))
+            group = self._scope.start(self._placeholder, resources)
             self.unified = f"{unified.rstrip('/')}{group}"
             self.paths = {"": self.unified}
             creation.limit(self.paths, resources)
@@ -71,11 +75,14 @@ class ScopeManager(Manager):
         return [pid for pid in super().processes() if pid != self._placeholder]
 
     def occupied(self) -> None:
-        """The container's first process is in its group."""
-        if self._placeholder:
-            os.kill(self._placeholder, signal.SIGKILL)
-            os.waitpid(self._placeholder, 0)
-            self._placeholder = 0
+        """The container's first process is in its group, and so the limit of processes can be set.
+
+        Raises:
+            CgroupError: systemd refuses.
+        """
+        self._release()
+        if self._pids:
+            self.update({"pids": self._pids})
 
     def remove(self) -> None:
         """Have the scope ended, if it hasn't.
@@ -83,7 +90,7 @@ class ScopeManager(Manager):
         Raises:
             CgroupError: systemd refuses.
         """
-        self.occupied()
+        self._release()
         if self.paths:
             self._scope.stop()
             self.paths = {}
@@ -92,6 +99,12 @@ class ScopeManager(Manager):
         """What `load` needs, as JSON has it."""
         scope = [self._scope.slice, self._scope.unit.removesuffix(".scope")]
         return {"version": 2, "paths": self.paths, "scope": scope}
+
+    def _release(self) -> None:
+        if self._placeholder:
+            os.kill(self._placeholder, signal.SIGKILL)
+            os.waitpid(self._placeholder, 0)
+            self._placeholder = 0
 
 
 def for_container(path: str, name: str) -> ScopeManager:

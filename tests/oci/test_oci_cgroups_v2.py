@@ -192,8 +192,9 @@ def test_controllers_are_handed_down(groups):
     assert Path(groups.unified, "hugetlb.2MB.rsvd.max").read_text().strip() == str(4 * MEBIBYTE)
     groups.update({"unified": {"hugetlb.2MB.max": str(2 * MEBIBYTE)}})
     assert Path(groups.unified, "hugetlb.2MB.max").read_text().strip() == str(2 * MEBIBYTE)
-    with pytest.raises(CgroupError, match="no memory controller"):
-        groups.update({"memory": {"limit": MEBIBYTE}})
+    for limit in (MEBIBYTE, -1):
+        with pytest.raises(CgroupError, match="no memory controller"):
+            groups.update({"memory": {"limit": limit}})
     with pytest.raises(CgroupError, match="hugetlb.9MB.max"):
         groups.update({"hugepageLimits": [{"pageSize": "9MB", "limit": 1}]})
     assert groups.stats()["hugetlb"]["2MB"] == {"failcnt": 0}
