@@ -35,13 +35,20 @@ UNSEALED = (
 )
 HOST = [Path(sys.base_prefix), *(Path(name) for name in ("/usr", "/lib", "/lib64") if Path(name).exists())]
 
+of_engine = pytest.mark.parametrize("interpreter", ["engine", "nobody"], indirect=True)
+of_command_line = pytest.mark.parametrize("interpreter", ["launcher", "itself", "nobody"], indirect=True)
+
 
 @dataclass(frozen=True)
 class Copy:
-    """A copy of the interpreter, as of a virtual environment made with --copies."""
+    """A copy of the interpreter, as a virtual environment may have one, and who seals it."""
 
     path: Path
-    is_sealed: bool
+    sealed_by: str
+
+    @property
+    def is_sealed(self) -> bool:
+        return self.sealed_by != "nobody"
 
     def assert_fate(self, errors: str) -> None:
         """What the thief says happened, and what did happen."""
@@ -56,7 +63,7 @@ class Copy:
             assert is_whole == (write_error != 0)
 
 
-@pytest.fixture(params=[True, False], ids=["sealed", "unsealed"])
+@pytest.fixture
 def interpreter(request, tmp_path) -> Copy:
     path = tmp_path / "python" / "bin" / "python3"
     path.parent.mkdir(parents=True)
@@ -119,11 +126,13 @@ def run(engine, hostile) -> Callable[..., str]:
     return output
 
 
+@of_engine
 @pytest.mark.parametrize("argv", COMMANDS.values(), ids=COMMANDS)
 def test_command_that_is_the_engines_interpreter_cannot_write_to_it(run, interpreter, argv) -> None:
     interpreter.assert_fate(run(*argv).splitlines()[-1])
 
 
+@of_engine
 def test_watcher_cannot_write_to_the_interpreter_of_the_engines_exec(engine, hostile, interpreter) -> None:
     spec = ContainerSpec(hostile, ("/thief",), capabilities=DEFAULT | {"CAP_SYS_PTRACE"})
     with thief_output() as (output, stdio):
@@ -160,12 +169,13 @@ def caught(output: IO[bytes], execute: Callable[[], object]) -> str:
 
 @pytest.fixture
 def oci(interpreter, tmp_path) -> Iterator[Callable[..., subprocess.CompletedProcess[bytes]]]:
-    """The command line, run by the copy; sealed by its launcher or not at all."""
+    """The command line, run by the copy."""
     program = [str(tmp_path / "tarebox-oci")]
-    if interpreter.is_sealed:
+    if interpreter.sealed_by == "launcher":
         compile_launcher(tmp_path / "tarebox-oci", interpreter.path, BOOTSTRAP, str(PROJECT))
     else:
-        program = [str(interpreter.path), "-S", "-I", "-c", UNSEALED + BOOTSTRAP, str(PROJECT)]
+        bootstrap = BOOTSTRAP if interpreter.is_sealed else UNSEALED + BOOTSTRAP
+        program = [str(interpreter.path), "-S", "-I", "-c", bootstrap, str(PROJECT)]
     state = State.at(tmp_path)
     program += ["--root", str(state.directory("oci", volatile=True))]
 
@@ -188,6 +198,7 @@ def bundle(hostile, tmp_path) -> Bundle:
     return bundle
 
 
+@of_command_line
 @pytest.mark.parametrize("argv", COMMANDS.values(), ids=COMMANDS)
 def test_command_that_is_the_command_lines_interpreter_cannot_write_to_it(
     oci, bundle, interpreter, argv
@@ -197,6 +208,7 @@ def test_command_that_is_the_command_lines_interpreter_cannot_write_to_it(
     interpreter.assert_fate(output.decode().splitlines()[-1])
 
 
+@of_command_line
 def test_watcher_cannot_write_to_the_interpreter_of_the_command_lines_exec(oci, bundle, interpreter) -> None:
     bundle.process["args"] = ["/thief"]
     with thief_output() as (output, stdio):
