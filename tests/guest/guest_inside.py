@@ -48,8 +48,8 @@ def main(module: str, name: str) -> int:
     except Exception as error:  # noqa: BLE001 - whatever it is, it is reported to pytest
         told = traceback.TracebackException.from_exception(error, capture_locals=True)
         for frame in told.stack:
-            if module not in frame.filename:
-                frame.locals = None
+            is_ours = module in frame.filename and frame.locals
+            frame.locals = {name: text[:200] for name, text in frame.locals.items()} if is_ours else None
         sys.stderr.write("".join(told.format(chain=False)))
         return 1
     return 0

@@ -15,10 +15,10 @@ from vm_baseline import Accelerator, Hypervisor, Machine, MachineSpec, find_kern
 
 PROJECT = "/project"
 _ROOT = Path(__file__).parents[2]
-_COPIED = ("tare", "runtime", "tests/guest")
+_COPIED = ("tare", "runtime", "tests/guest", "tests/oci/oci_bundle.py")
 _ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-    "PYTHONPATH": f"{PROJECT}:{PROJECT}/tests/guest",
+    "PYTHONPATH": f"{PROJECT}:{PROJECT}/tests:{PROJECT}/tests/guest",
     "LC_ALL": "C.UTF-8",
 }
 _BOOT_LIMIT = 120.0

@@ -19,7 +19,7 @@ SHOWN = {
     "MemoryMax": str(64 << 20),
     "MemoryLow": str(32 << 20),
     "MemorySwapMax": str(16 << 20),
-    "CPUWeight": "79",
+    "CPUWeight": "174",
     "CPUQuotaPerSecUSec": "510ms",
     "CPUQuotaPeriodUSec": "50ms",
     "AllowedCPUs": "0-1",
@@ -123,7 +123,7 @@ def test_what_systemd_does_not_take_is_one_line():
         with refused("slice"):
             systemd.parse("no/slice:app:1", "1").start(pid, {})
         with refused("memory"):
-            systemd.parse("", "1").start(pid, {"memory": {"swap": 1 << 20}})
+            systemd.parse("", "1").start(pid, {"memory": {"limit": 2 << 20, "swap": 1 << 20}})
     with refused("does not exist"):
         systemd.parse("", "1").start(1 << 22, {})
 
