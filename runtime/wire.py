@@ -7,7 +7,6 @@ slow.
 
 from __future__ import annotations
 
-import array
 import marshal
 import struct
 
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
 
 _HEADER = struct.Struct("=I")
 _MAX_DESCRIPTORS = 64
-_DESCRIPTOR_SPACE = socket.CMSG_SPACE(_MAX_DESCRIPTORS * array.array("i").itemsize)
+_DESCRIPTOR = struct.Struct("=i")
+_DESCRIPTOR_SPACE = socket.CMSG_SPACE(_MAX_DESCRIPTORS * _DESCRIPTOR.size)
 
 
 def send(channel: socket.socket, message: Any, descriptors: Sequence[int] = ()) -> None:
@@ -36,7 +36,8 @@ def send(channel: socket.socket, message: Any, descriptors: Sequence[int] = ()) 
     """
     body = marshal.dumps(message)
     data = _HEADER.pack(len(body)) + body
-    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+    packed = struct.pack(f"={len(descriptors)}i", *descriptors)
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed)] if descriptors else []
     sent = channel.sendmsg([data], rights, socket.MSG_NOSIGNAL)
     if sent < len(data):
         channel.sendall(data[sent:], socket.MSG_NOSIGNAL)
@@ -50,15 +51,16 @@ def receive(channel: socket.socket) -> tuple[object, list[int]] | None:
         TimeoutError: the socket's timeout passed before the message began.
     """
     data, ancillary, _, _ = channel.recvmsg(_HEADER.size, _DESCRIPTOR_SPACE, socket.MSG_CMSG_CLOEXEC)
-    descriptors = array.array("i")
+    descriptors: list[int] = []
     for level, kind, payload in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            descriptors.frombytes(payload[: len(payload) - len(payload) % descriptors.itemsize])
+            whole = len(payload) - len(payload) % _DESCRIPTOR.size
+            descriptors += (number for (number,) in _DESCRIPTOR.iter_unpack(payload[:whole]))
     data += _rest(channel, _HEADER.size - len(data)) if data else b""
     if not data:
         return None
     (size,) = _HEADER.unpack(data)
-    return marshal.loads(_rest(channel, size)), list(descriptors)
+    return marshal.loads(_rest(channel, size)), descriptors
 
 
 def _rest(channel: socket.socket, size: int) -> bytes:
