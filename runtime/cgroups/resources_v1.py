@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from runtime.cgroups import device_rules, files
-from runtime.cgroups.resources import cpuset, hugetlb, pids, rdma
+from runtime.cgroups.resources import cpuset, hugetlb, limits_anything, pids, rdma
 from runtime.errors import CgroupError
 
 TYPE_CHECKING = False
@@ -50,9 +50,10 @@ def apply(paths: Mapping[str, str], resources: Mapping[str, Any]) -> None:
     for section, controller, values in _SETTINGS:
         path, given = paths.get(controller, ""), resources.get(section)
         settings = values(path, given) if given else []
-        if settings and not path:
+        if path:
+            files.settle(path, settings)
+        elif settings and limits_anything({section: given}):
             raise files.missing(controller)
-        files.settle(path, settings)
 
 
 def limit_devices(path: str, rules: Sequence[device_rules.Rule]) -> None:

@@ -44,6 +44,7 @@ def apply(path: str, resources: Mapping[str, Any], controllers: Collection[str])
     if network.get("classID") or network.get("priorities"):
         raise _no_counterpart("network classes and priorities")
     hugepages = resources.get("hugepageLimits") or ()
+    unified = resources.get("unified") or {}
     values = [
         *_memory(path, memory),
         *_cpu(path, cpu),
@@ -52,13 +53,13 @@ def apply(path: str, resources: Mapping[str, Any], controllers: Collection[str])
         *_io(path, block),
         *hugetlb(path, hugepages, "max"),
         *rdma(path, resources.get("rdma") or {}),
-        *_unified(resources.get("unified") or {}),
+        *_unified(unified),
     ]
-    for name, _ in values:
+    for name, value in values:
         controller = name.partition(".")[0]
-        if controller != "cgroup" and controller not in controllers:
+        if controller not in ("cgroup", *controllers) and (value != "max" or name in unified):
             raise _unavailable(path, controller)
-    files.settle(path, values)
+    files.settle(path, [each for each in values if each[0].partition(".")[0] in ("cgroup", *controllers)])
 
 
 def _unavailable(path: str, controller: str) -> CgroupError:
