@@ -116,8 +116,8 @@ def _swap(path: str, limit: int, swap: int) -> str:
     if swap == -1:
         return "max"
     if not limit:
-        current = files.read(f"{path}/memory.max").strip()
-        limit = -1 if current == "max" else int(current)
+        current = files.read_if_there(f"{path}/memory.max").strip()
+        limit = int(current) if current.isdecimal() else -1
     if limit == -1:
         return str(swap)
     if swap < limit:
@@ -144,7 +144,7 @@ def _cpu(path: str, cpu: Mapping[str, Any]) -> Values:
     quota, period = cpu.get("quota"), cpu.get("period")
     if quota or period:
         # The kernel keeps the period when only a quota is given.
-        given = _or_max(quota) if quota else files.read(f"{path}/cpu.max").split()[0]
+        given = _or_max(quota) if quota else files.read_if_there(f"{path}/cpu.max").partition(" ")[0]
         values.append(("cpu.max", f"{given} {period}" if period else given))
     optional = (("burst", "cpu.max.burst"), ("idle", "cpu.idle"))
     return values + [(name, str(cpu[key])) for key, name in optional if cpu.get(key) is not None]

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 
-from runtime import teardown
 from runtime.cgroups import device_rules, files, resources_v1
 from runtime.cgroups.hierarchy import PERIOD, Hierarchy
 from runtime.errors import CgroupError
@@ -87,10 +86,10 @@ class DriverV1:
                 files.make(path)
             resources_v1.apply(group.by_controller, _resources(group, limits))
         except CgroupError:
-            try:
-                teardown.remove_groups(group.paths)
-            finally:
-                raise
+            for path in group.paths:
+                files.remove_if_empty(path)
+            raise
+            raise
         return group
 
     def close(self) -> None:

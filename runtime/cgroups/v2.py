@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 
-from runtime import teardown
 from runtime.cgroups import device_program, device_rules, files, resources_v2
 from runtime.cgroups.hierarchy import CONTROLLERS, PERIOD, Hierarchy
 from runtime.errors import CgroupError
@@ -75,10 +74,10 @@ class DriverV2:
             if os.geteuid() == 0:
                 device_program.attach(group.unified, device_rules.DEFAULTS)
         except CgroupError:
-            try:
-                teardown.remove_groups(group.paths)
-            finally:
-                raise
+            for path in group.paths:
+                files.remove_if_empty(path)
+            raise
+            raise
         return group
 
     def close(self) -> None:
