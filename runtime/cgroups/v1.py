@@ -89,7 +89,6 @@ class DriverV1:
             for path in group.paths:
                 files.remove_if_empty(path)
             raise
-            raise
         return group
 
     def close(self) -> None:

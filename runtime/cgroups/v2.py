@@ -77,7 +77,6 @@ class DriverV2:
             for path in group.paths:
                 files.remove_if_empty(path)
             raise
-            raise
         return group
 
     def close(self) -> None:
