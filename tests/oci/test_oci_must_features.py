@@ -1,8 +1,12 @@
 """What features.md and features-linux.md ask of the structure that names what the runtime can do."""
 
+import errno
 import json
+import os
+from contextlib import nullcontext
 
 import pytest
+from oci_seccomp_agent import Agent, serving
 
 SPECIFIED = {
     "ociVersionMin",
@@ -132,18 +136,22 @@ def test_seccomp_architectures_are_recognized(oci, bundle, features):
     assert oci.inside(bundle, "echo on") == "on\n"
 
 
-def test_seccomp_flags_are_recognized_and_supported(oci, bundle, features):
+def test_seccomp_flags_are_recognized_and_supported(oci, bundle, features, tmp_path):
     """Linux, Seccomp: all known flags are recognized in config.json, the supported ones work."""
     seccomp = features["linux"]["seccomp"]
     assert set(seccomp["supportedFlags"]) <= set(seccomp["knownFlags"])
     for flag in seccomp["supportedFlags"]:
+        # A call is waited for uninterrupted only while an agent decides about it.
+        asks = flag == "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"
+        agent = Agent(os.path.relpath(tmp_path / flag), errno.EPERM)
         bundle.linux["seccomp"] = {
             "defaultAction": "SCMP_ACT_ALLOW",
             "flags": [flag],
-            "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO"}],
+            "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY" if asks else "SCMP_ACT_ERRNO"}],
+            "listenerPath": str(tmp_path / flag),
         }
-        oci.create(bundle)
-        oci.delete("", "--force")
+        with serving(agent) if asks else nullcontext():
+            assert "not permitted" in oci.inside(bundle, "mkdir /dev/shm/x 2>&1 || true")
 
 
 def test_memory_policies_are_recognized(oci, bundle, features):

@@ -33,13 +33,15 @@ def own(kind: str) -> str:
 def holder(kind: str) -> Iterator[str]:
     """The path of a namespace that another process of the host has made."""
     flag = {"network": "--net"}.get(kind, f"--{kind}")
-    more = {"user": ["--map-users=0,0,65536", "--map-groups=0,0,65536"]}.get(kind, [])
     fork = ["--fork", "--kill-child"] if kind in ("pid", "time") else []
-    command = ["unshare", flag, *more, *fork, "sh", "-c", "echo $$; exec sleep 1000"]
+    command = ["unshare", flag, *fork, "sh", "-c", "echo $$; exec sleep 1000"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout
         process.stdout.readline()
+        if kind == "user":
+            for name in ("uid_map", "gid_map"):
+                Path(f"/proc/{process.pid}/{name}").write_text("0 0 65536")
         link = {"pid": "pid_for_children", "time": "time_for_children"}.get(kind, LINKS[kind])
         yield f"/proc/{process.pid}/ns/{link}"
     finally:
