@@ -6,7 +6,7 @@ import os
 import struct
 import time
 
-from runtime import light
+from runtime import light, syscalls
 from runtime.cgroups import manager
 from runtime.oci import config as configuration
 from runtime.oci import plan, spawn
@@ -77,7 +77,9 @@ class Creation:
         self.record.make(self._text)
         try:
             with self.record.lock():
-                self._groups = manager.for_container(linux.get("cgroupsPath") or "", self.record.name)
+                self._groups = manager.for_container(
+                    linux.get("cgroupsPath") or "", self.record.name, systemd=self._options.systemd_cgroup
+                )
                 self._make(linux, waits=waits, on_console=on_console)
         except BaseException as error:
             self._undo(error)
@@ -105,6 +107,8 @@ class Creation:
     ) -> None:
         namespaces = plan.Namespaces(linux)
         self._groups.create(linux.get("resources") or {})
+        if namespaces.made & syscalls.CLONE_NEWUSER and namespaces.makes_cgroup:
+            self._groups.delegate(_root_outside(linux))
         result = self._open_fifos(waits=waits)
         steps = plan.build(self.config, self._request, namespaces, self._groups)
         self.child = spawn.first(
@@ -116,6 +120,7 @@ class Creation:
             result=result,
             map_ids=lambda pid: self._map(pid, linux),
         )
+        self._groups.occupied()
         self.record.values = self._values()
         self._follow(linux, on_console)
         self.record.write()
@@ -208,6 +213,12 @@ def adjust_oom_score(pid: int, adjustment: int) -> None:
         raise OciError(
             f"can't set oomScoreAdj to {adjustment}: {error.strerror}", "a lower one needs CAP_SYS_RESOURCE"
         ) from error
+
+
+def _root_outside(linux: Mapping[str, Any]) -> int:
+    """The user on the host that is root in the container."""
+    owners = (entry["hostID"] for entry in linux.get("uidMappings") or () if entry["containerID"] == 0)
+    return next(owners, os.geteuid())
 
 
 def _offsets(linux: Mapping[str, Any]) -> str:
