@@ -19,8 +19,8 @@ from setuptools.command.bdist_wheel import bdist_wheel
 _PROJECT = Path(__file__).parent.absolute()
 _SOURCES = ("runtime/oci/launcher.c", "runtime/oci/shortcuts.c")
 _PROGRAM = "tarebox-oci"
-# What the program adds to the environment is for the interpreter, not for the hooks it runs. Collecting garbage
-# while modules are imported takes a millisecond and finds none.
+# Collecting garbage while modules are imported takes a millisecond and finds none.
+# What the program adds to the environment is for the interpreter, not for the hooks it runs.
 _BOOTSTRAP = """\
 import gc, os, sys
 gc.disable()
