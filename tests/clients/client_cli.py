@@ -1,4 +1,4 @@
-"""A container engine's command line as a person uses it: docker's, and podman's, which takes the same arguments."""
+"""A container engine's command line: docker's, and podman's, which takes the same arguments."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 from client_leftovers import Place
 
 IMAGE = "busybox"
-_TIMEOUT = 60.0
+_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Client:
     def remove_all(self) -> None:
         """Remove every container, running or not."""
         if containers := self.must("ps", "--all", "--quiet").split():
-            self("rm", "--force", *containers)
+            self("rm", "--force", *(("--time", "0") if self.name == "podman" else ()), *containers)
 
 
 def bounding_capabilities(status: Path = Path("/proc/self/status")) -> int:

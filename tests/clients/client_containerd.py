@@ -9,7 +9,7 @@ from client_cli import Ended
 from client_leftovers import Place
 
 IMAGE = "docker.io/library/busybox:latest"
-_TIMEOUT = 60.0
+_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """A daemon of the tests' own: started, awaited by its socket, ended, and the host as it was before."""
 
-import os
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 from inotify_simple import INotify, flags
 
-_TIMEOUT = 60.0
+_TIMEOUT = 30.0
 
 
 @contextmanager
@@ -38,6 +38,8 @@ def daemon(argv: Sequence[str], socket: Path, strangers: Sequence[Path]) -> Iter
 
 
 def _await(inotify: INotify, process: subprocess.Popen, socket: Path, log: Path) -> None:
+    deadline = time.monotonic() + _TIMEOUT
     while not socket.exists():
-        events = inotify.read(timeout=int(_TIMEOUT * 1000))
-        assert events and process.poll() is None, f"{os.path.basename(process.args[0])}: {log.read_text()}"
+        inotify.read(timeout=500)
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()

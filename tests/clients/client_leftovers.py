@@ -1,5 +1,6 @@
 """What the containers of a client left on the host."""
 
+import subprocess
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +30,7 @@ class Place:
     daemons: list[psutil.Process] = field(default_factory=list)
 
     def leftovers(self) -> list[str]:
-        """Processes, mounts, control groups and states, after the time that a client's helpers need to end."""
+        """Processes, mounts, control groups and states, once a client's helpers have ended."""
         _, alive = psutil.wait_procs(self._processes(), timeout=_PATIENCE)
         return [
             *(f"process {process.pid}: {process.name()}" for process in alive),
@@ -39,9 +40,7 @@ class Place:
         ]
 
     def clean(self) -> None:
-        """Take away the control group, and what daemons leave mounted: where mounts are shared, their storage."""
-        import subprocess
-
+        """Take away the control group, and the storage that daemons leave mounted where mounts are shared."""
         for mount in reversed(self._mounts()):
             subprocess.run(("umount", "--lazy", str(mount)), check=True)
         for path in (*self._cgroups(), *_CGROUPS.glob(f"*/{self.cgroup}"), _CGROUPS / self.cgroup):

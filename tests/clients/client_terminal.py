@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+# A shell script that does what is typed; an interactive shell would edit lines itself.
+OBEY = 'echo ready; while read -r line; do eval "$line"; done'
 _TIMEOUT = 30.0
 
 
@@ -35,11 +37,26 @@ class Terminal:
         _set_size(self._master, rows, columns)
 
     def expect(self, text: str) -> None:
-        """Read until a text has come since the last call; it and all before it are gone from `text` then."""
+        """Read until a text has come; it and all before it are gone from `text` then."""
+        self.read_until(text)
+
+    def read_until(self, text: str) -> str:
+        """What came before a text, and is gone from `text` then."""
         deadline = time.monotonic() + _TIMEOUT
         while text not in self.text:
             assert self._read(deadline), f"no {text!r} but {self.text!r}"
-        self.text = self.text.partition(text)[2]
+        before, _, self.text = self.text.partition(text)
+        return before
+
+    def expect_size(self, rows: int, columns: int) -> None:
+        """Ask who obeys for the size until it is this one; clients pass it on some time after the start."""
+        deadline = time.monotonic() + _TIMEOUT
+        seen = ""
+        while seen != f"{rows} {columns}":
+            assert time.monotonic() < deadline, f"the size is {seen}"
+            self.type('echo "size $(stty size 2>/dev/null)."\n')
+            self.expect("\nsize ")
+            seen = self.read_until(".\r")
 
     def wait(self) -> int:
         """Read to the end; the command's exit status."""

@@ -1,8 +1,9 @@
-"""The clients, each with the runtime under test, private storage and an image; found clean after every test."""
+"""The clients, each with the runtime under test and private storage; found clean after every test."""
 
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,19 +64,20 @@ def archive(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory):
-    """Makes the place of a client."""
+def place():
+    """Makes the place of a client, which mapped users can reach."""
 
     def made(name: str, states: str) -> Place:
-        directory = tmp_path_factory.mktemp(name)
-        return Place(directory, directory / states, f"tare-{State.at(directory).tag}-{name}")
+        directory = Path(tempfile.mkdtemp(prefix=f"tare-{name}-"))
+        directory.chmod(0o711)
+        return Place(directory, directory / states, directory.name)
 
     return made
 
 
 @pytest.fixture(scope="session")
 def podman(place, archive, oci_runtime) -> Iterator[Client]:
-    # Podman's cleanup after a container calls the runtime without what --runtime-flag says, so the root is its own.
+    # The runtime's own root: podman's cleanup calls it without what --runtime-flag says.
     there = place("podman", f"/run/{Path(oci_runtime).name}")
     directory = there.directory
     (directory / "containers.conf").write_text(_PODMAN_CONF)
@@ -139,15 +141,15 @@ def docker(start_docker) -> Iterator[Client]:
 
 @pytest.fixture(scope="session")
 def remapped_docker(start_docker, tmp_path_factory) -> Iterator[Client]:
-    """A dockerd that maps users; it sees subordinate identifiers of root where the host may have none."""
+    """A dockerd that maps users; it sees subordinate identifiers where the host may have none."""
     ranges = tmp_path_factory.mktemp("ranges") / "subid"
-    ranges.write_text("root:200000:65536\n")
+    ranges.write_text("nobody:200000:65536\nnogroup:200000:65536\n")
     script = (
         'touch -a /etc/subuid /etc/subgid; mount --bind "$0" /etc/subuid; mount --bind "$0" /etc/subgid; '
         'exec "$@"'
     )
     under = ("unshare", "--mount", "sh", "-c", script, str(ranges))
-    yield from start_docker("remapped", "--userns-remap", "root", "--bridge", "none", under=under)
+    yield from start_docker("remapped", "--userns-remap", "65534:65534", "--bridge", "none", under=under)
 
 
 @pytest.fixture(scope="session")
