@@ -23,7 +23,7 @@ def is_sealed() -> bool:
     """Whether this process's own interpreter is sealed."""
     target = os.readlink(_OWN)
     # A detached mount of a single file has that file as its root.
-    if target == "/":
+    if target in {"/", "/ (deleted)"}:
         return bool(os.statvfs(_OWN).f_flag & os.ST_RDONLY)
     return target.startswith("/memfd:") and _has_seals()
 
