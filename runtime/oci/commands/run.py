@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runtime.oci import arguments
 from runtime.oci.commands import create
-from runtime.oci.creation import Creation, hand_console, write_pid_file
+from runtime.oci.creation import Creation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ def run(options: Options, words: list[str]) -> int:
     creation = Creation(options, arguments.container(rest), found.get("bundle", "."))
     detached = found.get("detached", False)
     masters: list[int] = []
-    socket = found.get("console_socket")
     # What has to be done before the command begins, or as it does, needs it to wait.
     hooks = creation.config.get("hooks") or {}
     waits = bool(found.get("pid_file") or hooks.get("poststart") or hooks.get("startContainer"))
@@ -32,10 +31,9 @@ def run(options: Options, words: list[str]) -> int:
         preserved=arguments.number(found.get("preserved", "0"), "--preserve-fds"),
         no_pivot=found.get("no_pivot", False),
         new_keyring=not found.get("no_new_keyring"),
-        on_console=hand_console(socket) if socket else None if detached else masters.append,
+        on_console=create.console(creation, found) or (None if detached else masters.append),
     )
-    if path := found.get("pid_file"):
-        write_pid_file(path, creation.child.pid)
+    create.note_pid(creation, found, options)
     if waits:
         from runtime.oci.commands import start
 
