@@ -226,8 +226,9 @@ def oci(program, tmp_path) -> Iterator[Oci]:
     state = State.at(tmp_path)
     oci = Oci(program, state.directory("oci", volatile=True), f"{PREFIX}{state.tag}-box")
     yield oci
-    for name in oci.asked:
-        oci.run("delete", "--force", name)
+    if any(oci.root.iterdir()):
+        for name in oci.asked:
+            oci.run("delete", "--force", name)
     left = leftovers(state)
     _end(state.tag)
     assert left == []

@@ -95,6 +95,12 @@ def link(path: str) -> str:
     return str(Path(path).readlink())
 
 
+def mounts_below(path: Path) -> list[str]:
+    """The host's mounts at a directory or below it."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return [line for line in lines if Path(line.split()[4]).is_relative_to(path)]
+
+
 def sane(path: Path, root: Path) -> Bundle:
     """A container of its own in all that a test may want to see, on a read-only root."""
     kinds = ("pid", "network", "ipc", "uts", "mount")
