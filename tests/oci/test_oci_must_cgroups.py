@@ -1,6 +1,7 @@
 """What config-linux.md asks of control groups: their path, the allowed devices and the resources."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,19 @@ def test_container_is_in_the_same_place_given_the_same_path(oci, bundle):
         seen.append(Path(f"/proc/{oci.pid()}/cgroup").read_text())
         oci.delete("", "--force")
     assert (seen[0], seen[2]) == (seen[1], seen[3])
+
+
+def test_group_that_was_there_before_stays(oci, bundle):
+    """Delete: resources that belong to the container and weren't created by it aren't deleted."""
+    group = Path("/sys/fs/cgroup", "" if UNIFIED else "pids", f"{oci.name}-own")
+    bundle.linux["cgroupsPath"] = f"/{group.name}"
+    group.mkdir()
+    try:
+        oci.inside(bundle)
+        assert group.exists()
+    finally:
+        with suppress(FileNotFoundError):
+            group.rmdir()
 
 
 def test_container_is_in_every_group_that_its_resources_need(oci, bundle):

@@ -91,6 +91,14 @@ def test_console_size_is_ignored_without_a_terminal(oci, bundle):
     assert oci.inside(bundle, "test -t 0 || echo none") == "none\n"
 
 
+@pytest.mark.parametrize("field", ["height", "width"])
+def test_field_of_the_console_size_is_required(oci, bundle, console, field):
+    """Process: height and width of consoleSize are required."""
+    bundle.process.update(terminal=True, consoleSize={"height": 25, "width": 80})
+    del bundle.process["consoleSize"][field]
+    oci.refuses(bundle, "--console-socket", console.path)
+
+
 def test_rlimits_are_those_of_the_process(oci, bundle):
     """POSIX process: after the call getrlimit returns the configured soft and hard values."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -238,9 +246,11 @@ def test_io_priority_is_applied(oci, bundle, kind, seen):
     assert seen in oci.inside(bundle, "exec ionice -p $$")
 
 
-@pytest.mark.parametrize("priority", [{"class": "IOPRIO_CLASS_BE", "priority": 8}, {"priority": 4}])
-def test_io_priority_out_of_range_is_an_error(oci, bundle, priority):
-    """Linux process: class is required, priority is from 0 to 7."""
+@pytest.mark.parametrize(
+    "priority", [{"class": "IOPRIO_CLASS_BE", "priority": 8}, {"priority": 4}, {"class": "IOPRIO_CLASS_BE"}]
+)
+def test_io_priority_out_of_range_or_in_part_is_an_error(oci, bundle, priority):
+    """Linux process: class and priority are required, the latter is from 0 to 7."""
     bundle.process["ioPriority"] = priority
     oci.refuses(bundle)
 
