@@ -48,7 +48,7 @@ class Oci:
 
     def bundle(self, *argv: str) -> Bundle:
         """A bundle whose container sees its control groups."""
-        root = Images(State.at(self._directory)).bootstrap_busybox()
+        root = Images(State.at(Path(f"/var/tmp/images-{os.getuid()}"))).bootstrap_busybox()
         bundle = sane(self._directory / "bundle", root)
         bundle.process["args"] = list(argv)
         bundle.namespace("cgroup")
