@@ -13,15 +13,13 @@ _TIMEOUT = 30.0
 
 
 @contextmanager
-def daemon(argv: Sequence[str], socket: Path, strangers: Sequence[Path]) -> Iterator[psutil.Process]:
+def daemon(argv: Sequence[str], socket: Path) -> Iterator[psutil.Process]:
     """Run a daemon until the context ends.
 
     Args:
         argv: its command line.
         socket: the socket it makes once it listens; its log is written next to it.
-        strangers: what it may leave outside its directory; those not there before are removed, in this order.
     """
-    new = [path for path in strangers if not path.exists()]
     log = socket.with_suffix(".log")
     with log.open("wb") as output, INotify(inheritable=False) as inotify:
         inotify.add_watch(socket.parent, flags.CREATE | flags.MOVED_TO)
@@ -32,9 +30,18 @@ def daemon(argv: Sequence[str], socket: Path, strangers: Sequence[Path]) -> Iter
         finally:
             process.terminate()
             process.wait(_TIMEOUT)
-            for path in new:
-                with suppress(OSError):
-                    path.rmdir() if path.is_dir() else path.unlink()
+
+
+@contextmanager
+def removed(paths: Sequence[str]) -> Iterator[None]:
+    """Remove files and then empty directories at the end, in this order, that were not there at the start."""
+    new = [path for path in map(Path, paths) if not path.exists()]
+    try:
+        yield
+    finally:
+        for path in new:
+            with suppress(OSError):
+                path.rmdir() if path.is_dir() else path.unlink()
 
 
 def _await(inotify: INotify, process: subprocess.Popen, socket: Path, log: Path) -> None:

@@ -1,7 +1,10 @@
-"""What the containers of a client left on the host."""
+"""Where a client keeps its things, and what its containers left on the host."""
 
+import shutil
 import subprocess
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,9 +46,10 @@ class Place:
         """Take away the control group, and the storage that daemons leave mounted where mounts are shared."""
         for mount in reversed(self._mounts()):
             subprocess.run(("umount", "--lazy", str(mount)), check=True)
-        for path in (*self._cgroups(), *_CGROUPS.glob(f"*/{self.cgroup}"), _CGROUPS / self.cgroup):
+        for path in (*self._cgroups(), *self._parents()):
             with suppress(FileNotFoundError):
                 path.rmdir()
+        shutil.rmtree(self.directory)
 
     def _processes(self) -> list[psutil.Process]:
         return [
@@ -64,14 +68,41 @@ class Place:
         return len(target.relative_to(self.directory).parts) > 2 and target.name != "default"
 
     def _states(self) -> list[Path]:
-        """All below a root of our own; in one shared with others, those of bundles that are ours."""
+        """All below a root of our own but its cache; in one shared with others, those of bundles of ours."""
         if self.states.is_relative_to(self.directory):
-            return [path for path in self.states.rglob("*") if not path.is_dir()]
+            return [path for path in self.states.rglob("*") if not path.is_dir() and not _is_cache(path)]
         return [path for path in self.states.rglob("state.json") if str(self.directory) in _text(path)]
 
     def _cgroups(self) -> list[Path]:
-        parents = (*_CGROUPS.glob(f"*/{self.cgroup}"), _CGROUPS / self.cgroup)
-        return [path for parent in parents for path in parent.glob("*/")]
+        return [path for parent in self._parents() for path in parent.glob("*/")]
+
+    def _parents(self) -> list[Path]:
+        return [
+            path for path in (*_CGROUPS.glob(f"*/{self.cgroup}"), _CGROUPS / self.cgroup) if path.exists()
+        ]
+
+
+@contextmanager
+def place(name: str, states: str) -> Iterator[Place]:
+    """A client's place, which mapped users can reach; found clean and removed afterwards.
+
+    Args:
+        name: the client's.
+        states: where the runtime keeps its state, relative to the place or absolute.
+    """
+    directory = Path(tempfile.mkdtemp(prefix=f"tare-{name}-"))
+    directory.chmod(0o711)
+    there = Place(directory, directory / states, directory.name)
+    try:
+        yield there
+        there.daemons.clear()
+        assert there.leftovers() == []
+    finally:
+        there.clean()
+
+
+def _is_cache(path: Path) -> bool:
+    return path.parent.name == ".cache"
 
 
 def _argv(process: psutil.Process) -> list[str]:

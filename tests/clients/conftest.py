@@ -1,19 +1,16 @@
 """The clients, each with the runtime under test and private storage; found clean after every test."""
 
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from client_cli import Client
 from client_containerd import Containerd
-from client_daemon import daemon
+from client_daemon import daemon, removed
 from client_image import write_archive
-from client_leftovers import Place
+from client_leftovers import place
 
 from runtime import Images
 from tare.state import State
@@ -30,8 +27,8 @@ log_driver = "k8s-file"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 """
-# Docker's and containerd's shims listen below /run/containerd whatever their daemon is told.
-_DOCKER_STRANGERS = (
+# What daemons and clients make outside the directories they are given.
+_DAEMON_STRANGERS = (
     "/run/containerd/s",
     "/run/containerd",
     "/run/docker/plugins",
@@ -64,70 +61,51 @@ def archive(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def place():
-    """Makes the place of a client, which mapped users can reach."""
-
-    def made(name: str, states: str) -> Place:
-        directory = Path(tempfile.mkdtemp(prefix=f"tare-{name}-"))
-        directory.chmod(0o711)
-        return Place(directory, directory / states, directory.name)
-
-    return made
-
-
-@pytest.fixture(scope="session")
-def podman(place, archive, oci_runtime) -> Iterator[Client]:
+def podman(archive, oci_runtime) -> Iterator[Client]:
     # The runtime's own root: podman's cleanup calls it without what --runtime-flag says.
-    there = place("podman", f"/run/{Path(oci_runtime).name}")
-    directory = there.directory
-    (directory / "containers.conf").write_text(_PODMAN_CONF)
-    (directory / "storage.conf").write_text(
-        f'[storage]\ndriver = "overlay"\ngraphroot = "{directory}/root"\nrunroot = "{directory}/run"\n'
-    )
-    (directory / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
-    new = [path for path in map(Path, _PODMAN_STRANGERS) if not path.exists()]
-    client = Client(
-        "podman",
-        (*("podman", "--tmpdir", str(directory / "tmp"), "--runtime", oci_runtime),),
-        there,
-        ("--cgroup-parent", f"/{there.cgroup}"),
-        {
-            "CONTAINERS_CONF": str(directory / "containers.conf"),
-            "CONTAINERS_STORAGE_CONF": str(directory / "storage.conf"),
-        },
-    )
-    client.must("load", "--signature-policy", str(directory / "policy.json"), "--input", str(archive))
-    yield client
-    there.clean()
-    shutil.rmtree(directory)
-    for path in new:
-        if path.exists():
-            path.rmdir() if path.is_dir() else path.unlink()
+    with place("podman", f"/run/{Path(oci_runtime).name}") as there, removed(_PODMAN_STRANGERS):
+        directory = there.directory
+        (directory / "containers.conf").write_text(_PODMAN_CONF)
+        (directory / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
+        (directory / "storage.conf").write_text(
+            f'[storage]\ndriver = "overlay"\ngraphroot = "{directory}/root"\nrunroot = "{directory}/run"\n'
+        )
+        client = Client(
+            "podman",
+            ("podman", "--tmpdir", str(directory / "tmp"), "--runtime", oci_runtime),
+            there,
+            ("--cgroup-parent", f"/{there.cgroup}"),
+            {
+                "CONTAINERS_CONF": str(directory / "containers.conf"),
+                "CONTAINERS_STORAGE_CONF": str(directory / "storage.conf"),
+            },
+        )
+        policy = ("--signature-policy", str(directory / "policy.json"))
+        client.must("load", *policy, "--input", str(archive))
+        yield client
 
 
 @pytest.fixture(scope="session")
-def start_docker(place, archive, oci_runtime):
+def start_docker(archive, oci_runtime):
     """Runs a dockerd, given its name, its options and a command to run it under."""
 
     def started(name: str, *options: str, under: tuple[str, ...]) -> Iterator[Client]:
-        there = place(name, f"exec/runtime-{name}")
-        directory = there.directory
-        socket = directory / "docker.sock"
-        argv = (
-            *under,
-            *("dockerd", "--host", f"unix://{socket}", "--pidfile", str(directory / "pid")),
-            *("--data-root", str(directory / "data"), "--exec-root", str(directory / "exec")),
-            *("--cgroup-parent", f"/{there.cgroup}", "--exec-opt", "native.cgroupdriver=cgroupfs"),
-            *("--add-runtime", f"tested={oci_runtime}", "--default-runtime", "tested"),
-            *options,
-        )
-        with daemon(argv, socket, tuple(map(Path, _DOCKER_STRANGERS))) as process:
-            client = Client("docker", ("docker", "--host", f"unix://{socket}"), there)
-            client.must("load", "--input", str(archive))
-            there.daemons.extend((process, *process.children(recursive=True)))
-            yield client
-        there.clean()
-        shutil.rmtree(directory)
+        with place(name, f"exec/runtime-{name}") as there, removed(_DAEMON_STRANGERS):
+            directory = there.directory
+            socket = directory / "docker.sock"
+            argv = (
+                *under,
+                *("dockerd", "--host", f"unix://{socket}", "--pidfile", str(directory / "pid")),
+                *("--data-root", str(directory / "data"), "--exec-root", str(directory / "exec")),
+                *("--cgroup-parent", f"/{there.cgroup}", "--exec-opt", "native.cgroupdriver=cgroupfs"),
+                *("--add-runtime", f"tested={oci_runtime}", "--default-runtime", "tested"),
+                *options,
+            )
+            with daemon(argv, socket) as process:
+                client = Client("docker", ("docker", "--host", f"unix://{socket}"), there)
+                client.must("load", "--input", str(archive))
+                there.daemons.extend((process, *process.children(recursive=True)))
+                yield client
 
     return started
 
@@ -144,34 +122,31 @@ def remapped_docker(start_docker, tmp_path_factory) -> Iterator[Client]:
     """A dockerd that maps users; it sees subordinate identifiers where the host may have none."""
     ranges = tmp_path_factory.mktemp("ranges") / "subid"
     ranges.write_text("nobody:200000:65536\nnogroup:200000:65536\n")
-    script = (
-        'touch -a /etc/subuid /etc/subgid; mount --bind "$0" /etc/subuid; mount --bind "$0" /etc/subgid; '
-        'exec "$@"'
-    )
+    script = 'mount --bind "$0" /etc/subuid && mount --bind "$0" /etc/subgid && exec "$@"'
     under = ("unshare", "--mount", "sh", "-c", script, str(ranges))
-    yield from start_docker("remapped", "--userns-remap", "65534:65534", "--bridge", "none", under=under)
+    with removed(("/etc/subuid", "/etc/subgid")):
+        for file in (Path("/etc/subuid"), Path("/etc/subgid")):
+            file.touch()
+        yield from start_docker("remapped", "--userns-remap", "65534:65534", "--bridge", "none", under=under)
 
 
 @pytest.fixture(scope="session")
-def containerd(place, archive, oci_runtime) -> Iterator[Containerd]:
-    there = place("containerd", "states")
-    directory = there.directory
-    socket = directory / "containerd.sock"
-    (directory / "config.toml").write_text(
-        f"version = 2\n"
-        f'root = "{directory}/root"\n'
-        f'state = "{directory}/state"\n'
-        f'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]\n'
-        f'[grpc]\naddress = "{socket}"\n'
-    )
-    argv = ("containerd", "--config", str(directory / "config.toml"))
-    with daemon(argv, socket, tuple(map(Path, _DOCKER_STRANGERS))) as process:
-        there.daemons.append(process)
-        client = Containerd(socket, there, oci_runtime)
-        client.must("images", "import", str(archive))
-        yield client
-    there.clean()
-    shutil.rmtree(directory)
+def containerd(archive, oci_runtime) -> Iterator[Containerd]:
+    with place("containerd", "states") as there, removed(_DAEMON_STRANGERS):
+        directory = there.directory
+        socket = directory / "containerd.sock"
+        (directory / "config.toml").write_text(
+            f"version = 2\n"
+            f'root = "{directory}/root"\n'
+            f'state = "{directory}/state"\n'
+            f'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]\n'
+            f'[grpc]\naddress = "{socket}"\n'
+        )
+        with daemon(("containerd", "--config", str(directory / "config.toml")), socket) as process:
+            there.daemons.append(process)
+            client = Containerd(socket, there, oci_runtime)
+            client.must("images", "import", str(archive))
+            yield client
 
 
 def _checked(client: Client) -> Iterator[Client]:
@@ -204,17 +179,3 @@ def mapping_docker(remapped_docker) -> Iterator[Client]:
 @pytest.fixture
 def ctr(containerd) -> Iterator[Containerd]:
     yield from _checked(containerd)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def no_processes_of_ours() -> Iterator[None]:
-    """No container's process outlives the session, whatever control group it fled to."""
-    before = {(process.pid, process.create_time()) for process in psutil.process_iter()}
-    yield
-    names = {"dockerd", "containerd", "containerd-shim-runc-v2", "conmon", "ctr", "podman"}
-    after = [
-        process
-        for process in psutil.process_iter(["status"])
-        if process.info["status"] != psutil.STATUS_ZOMBIE and process.name() in names
-    ]
-    assert [process for process in after if (process.pid, process.create_time()) not in before] == []
