@@ -52,9 +52,9 @@ def test_one_process_is_enough_for_a_container():
 def test_a_container_is_born_in_its_group():
     with engine() as one, started(one, "sleep", "60") as container:
         assert group(container.pid).name == container.id
+        assert container.exec(("cat", "/proc/self/cgroup")).stdout == b"0::/\n"
         assert container.processes() == [container.pid]
         assert container.memory_bytes() > 0
-        assert container.exec(("cat", "/proc/self/cgroup")).stdout == b"0::/\n"
 
 
 @inside
