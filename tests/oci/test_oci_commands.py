@@ -5,10 +5,22 @@ import os
 import select
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from oci_bundle import READY
+
+
+@contextmanager
+def started(command: list[str], output: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A command of the runtime in the foreground, ended whatever comes of the test."""
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("flag", ["--bundle", "-b"])
@@ -64,7 +76,7 @@ def test_run_ended_from_outside_returns_the_signal(oci, bundle):
     bundle.shell(READY)
     reading, writing = os.pipe()
     command = oci.command("run", "--bundle", str(bundle.write()), oci.name)
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=writing) as process:
+    with started(command, writing) as process:
         os.close(writing)
         assert select.select([reading], [], [], 20)[0]
         oci.kill()
@@ -76,12 +88,12 @@ def test_run_forwards_signals(oci, bundle):
     bundle.shell("trap 'echo got; exit 7' TERM; echo ready; sleep 1000 & wait")
     oci.asked.add(oci.name)
     command = oci.command("run", "--bundle", str(bundle.write()), oci.name)
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+    with started(command, subprocess.PIPE) as process:
         assert process.stdout
         assert process.stdout.readline() == b"ready\n"
         process.terminate()
-        assert process.stdout.read() == b"got\n"
-        assert process.wait(20) == 7
+        output, _ = process.communicate(timeout=20)
+    assert (output, process.returncode) == (b"got\n", 7)
 
 
 def test_run_of_a_missing_program_fails_and_leaves_nothing(oci, bundle):
