@@ -77,6 +77,10 @@ class BuildLauncher(Command):
             "packages": str(_PROJECT) if self.editable_mode else _installed_packages(),
             "bootstrap": _BOOTSTRAP,
         }
+        if self.editable_mode:
+            # What we depend on isn't where our own packages are.
+            installed = sysconfig.get_path("platlib")
+            values["bootstrap"] = _BOOTSTRAP.replace("from", f"sys.path.append({installed!r})\nfrom", 1)
         if not _compile(program, values | {"libraries": _library_directory()}):
             logging.warning("no C compiler that works here: installing %s as a shell script", _PROGRAM)
             program.write_text(_SCRIPT.format(**{name: shlex.quote(text) for name, text in values.items()}))

@@ -199,8 +199,12 @@ def _join_and_run(
     try:
         child.open_groups(groups)
         group = os.open(unified, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) if unified else -1
-        syscalls.setns(pidfd, flags)
+        # Beyond its cgroup namespace nothing may be born into a delegated group, see cgroups(7), nsdelegate.
+        later = flags & syscalls.CLONE_NEWCGROUP
+        syscalls.setns(pidfd, flags & ~later)
         pid, _ = syscalls.clone3(0, exit_signal=signal.SIGCHLD, cgroup=group)
+        if pid == 0 and later:
+            syscalls.setns(pidfd, later)
     except OSError as error:
         wire.send(channel, ("failed", "join", error.errno or 0, ""))
         os._exit(SETUP_FAILED)

@@ -80,7 +80,8 @@ def fill_cpuset(path: str) -> None:
     fill_cpuset(parent)
     if is_marked(parent):
         files.write(f"{parent}/cgroup.clone_children", "1")
-    for name in ("cpuset.cpus", "cpuset.mems"):
+    # Who sees the processors set takes the nodes for set too.
+    for name in ("cpuset.mems", "cpuset.cpus"):
         files.write(f"{path}/{name}", files.read(f"{parent}/{name}"))
 
 

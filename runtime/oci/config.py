@@ -111,7 +111,8 @@ def _drop_nulls(value: Any) -> None:
         if type(node) is dict:
             for name in [name for name, member in node.items() if member is None]:
                 del node[name]
-            pending.extend(node.values())
+            # There a null is a value that is no string, not a member left out.
+            pending.extend(member for name, member in node.items() if name != "annotations")
         elif type(node) is list:
             pending.extend(node)
 

@@ -45,7 +45,7 @@ class Creation:
             options.warn(warning)
         self.child: spawn.Child
         self._groups: Manager
-        self._request = plan.Request(name, self._bundle, f"{options.root}/.cache")
+        self._request = plan.Request(name, self._bundle, f"{options.root}/.cache", options.warn)
 
     def run(
         self,
@@ -73,14 +73,16 @@ class Creation:
             raise OciError("the process wants a terminal and nobody takes it", "use --console-socket")
         self._request.preserved = preserved
         self._request.no_pivot = no_pivot
-        self._request.new_keyring = new_keyring
+        if new_keyring:
+            # A keyring outlives its last process for a moment, and no later container is to find it.
+            self._request.keyring = f"_ses.{self.record.name}.{os.urandom(4).hex()}"
         self.record.make(self._text)
         try:
-            with self.record.lock():
+            with self.record.lock() as lock:
                 self._groups = manager.for_container(
                     linux.get("cgroupsPath") or "", self.record.name, systemd=self._options.systemd_cgroup
                 )
-                self._make(linux, waits=waits, on_console=on_console)
+                self._make(linux, lock, waits=waits, on_console=on_console)
         except BaseException as error:
             self._undo(error)
             raise
@@ -103,7 +105,7 @@ class Creation:
                 self._options.warn(str(failure))
 
     def _make(
-        self, linux: Mapping[str, Any], *, waits: bool, on_console: Callable[[int], None] | None
+        self, linux: Mapping[str, Any], lock: int, *, waits: bool, on_console: Callable[[int], None] | None
     ) -> None:
         namespaces = plan.Namespaces(linux)
         self._groups.create(linux.get("resources") or {})
@@ -118,12 +120,16 @@ class Creation:
             offsets=_offsets(linux),
             unified=self._groups.unified,
             result=result,
+            lock=lock,
             map_ids=lambda pid: self._map(pid, linux),
         )
+        for descriptor in {self._request.fifo, result} - {-1}:
+            os.close(descriptor)
         self._groups.occupied()
         self.record.values = self._values()
         self._follow(linux, on_console)
         self.record.write()
+        self.child.go()
         if not waits:
             # It closes the channel by becoming its command, or says why it can't.
             self.child.follow()
@@ -161,6 +167,7 @@ class Creation:
             "annotations": self.config.get("annotations") or {},
             "cgroups": self._groups.saved(),
             "owner": os.geteuid(),
+            "keyring": self._request.keyring,
         }
 
     def _follow(self, linux: Mapping[str, Any], on_console: Callable[[int], None] | None) -> None:

@@ -17,6 +17,18 @@ _TIOCGWINSZ = 0x5413
 _TIOCSWINSZ = 0x5414
 
 
+def hold() -> None:
+    """Keep signals back until there is a process to pass them on to."""
+    light.signal.pthread_sigmask(light.signal.SIG_BLOCK, _passed_on())
+
+
+def _passed_on() -> set[int]:
+    signals = light.signal
+    kept = {signals.SIGCHLD, signals.SIGKILL, signals.SIGPIPE, signals.SIGSTOP, signals.SIGTSTP}
+    kept |= {signals.SIGTTIN, signals.SIGTTOU, signals.SIGURG}
+    return {number for number in signals.valid_signals() - kept if number < signals.SIGRTMIN}
+
+
 def wait(child: Child, master: int) -> int:
     """Wait for the end of a child; its exit status, 128+n for signal n.
 
@@ -24,11 +36,10 @@ def wait(child: Child, master: int) -> int:
         child: the process.
         master: descriptor of its terminal's master, or -1 when it has none.
     """
-    signals = light.signal
-    kept = {signals.SIGCHLD, signals.SIGKILL, signals.SIGSTOP, signals.SIGPIPE, signals.SIGURG}
-    for number in signals.valid_signals() - kept - {signals.SIGTSTP, signals.SIGTTIN, signals.SIGTTOU}:
-        if number < signals.SIGRTMIN:
-            signals.signal(number, lambda number, _: _pass_on(child, master, number))
+    passed_on = _passed_on()
+    for number in passed_on:
+        light.signal.signal(number, lambda number, _: _pass_on(child, master, number))
+    light.signal.pthread_sigmask(light.signal.SIG_UNBLOCK, passed_on)
     if master < 0:
         return child.wait()
     with _Raw():

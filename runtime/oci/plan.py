@@ -11,7 +11,7 @@ from runtime.oci.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from runtime.cgroups.manager import Manager
@@ -89,20 +89,22 @@ class Request:
         fifo: descriptor of the exec fifo, or -1 when the command is to run at once.
         preserved: how many descriptors from 3 on the command gets.
         no_pivot: whether the root is entered without pivot_root(2).
-        new_keyring: whether the container gets a session keyring of its own.
+        keyring: name of the session keyring it gets, or an empty string for the caller's.
         cache: directory for compiled filters.
+        warn: takes what could not be had and is no error.
     """
 
-    __slots__ = ("bundle", "cache", "fifo", "name", "new_keyring", "no_pivot", "preserved")
+    __slots__ = ("bundle", "cache", "fifo", "keyring", "name", "no_pivot", "preserved", "warn")
 
-    def __init__(self, name: str, bundle: str, cache: str) -> None:
+    def __init__(self, name: str, bundle: str, cache: str, warn: Callable[[str], None]) -> None:
         self.name = name
         self.bundle = bundle
         self.cache = cache
+        self.warn = warn
         self.fifo = -1
         self.preserved = 0
         self.no_pivot = False
-        self.new_keyring = True
+        self.keyring = ""
 
 
 def root_of(config: Mapping[str, Any], bundle: str) -> str:
@@ -142,8 +144,8 @@ def build(config: Mapping[str, Any], request: Request, namespaces: Namespaces, g
         for key, value in (linux.get("sysctl") or {}).items()
     ]
     steps += process.labels(described)
-    if request.new_keyring:
-        steps.append(("keyring", f"_ses.{request.name}"))
+    if request.keyring:
+        steps.append(("keyring", request.keyring))
     if domain := linux.get("personality"):
         steps.append(("personality", process.PERSONALITIES[domain["domain"]]))
     steps.append(("hide",))
@@ -251,7 +253,8 @@ def _sync(config: Mapping[str, Any]) -> list[Step]:
 def _process(config: Mapping[str, Any], request: Request, namespaces: Namespaces) -> list[Step]:
     linux = config.get("linux") or {}
     described = config.get("process") or {}
-    waits: list[Step] = [("report", "ready")]
+    # Who creates the container may be killed: nothing runs, or waits to be started, that is not on record.
+    waits: list[Step] = [("report", "ready"), ("await_go",)]
     if request.fifo >= 0:
         waits.append(("await_start", request.fifo))
     if at_start := (config.get("hooks") or {}).get("startContainer"):
@@ -263,6 +266,7 @@ def _process(config: Mapping[str, Any], request: Request, namespaces: Namespaces
         described,
         filtering=linux.get("seccomp"),
         cache=request.cache,
+        warn=request.warn,
         preserved=request.preserved,
         maps_users="user" in namespaces.own,
         waits=waits,

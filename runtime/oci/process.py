@@ -11,7 +11,7 @@ from runtime.oci.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from runtime.steps.base import Step
@@ -60,6 +60,7 @@ def steps(
     *,
     filtering: Mapping[str, Any] | None,
     cache: str,
+    warn: Callable[[str], None],
     preserved: int,
     maps_users: bool,
     waits: Sequence[Step],
@@ -70,6 +71,7 @@ def steps(
         process: `process` of the configuration.
         filtering: `linux.seccomp`.
         cache: directory for compiled filters.
+        warn: takes what could not be had and is no error.
         preserved: how many descriptors from 3 on the command gets.
         maps_users: whether the container has a user namespace.
         waits: the steps to go between the preparation and the command.
@@ -83,6 +85,8 @@ def steps(
     if maps_users and not groups and _forbids_groups():
         groups = None
     permitted = _Capabilities(process.get("capabilities") or {}, has_all=maps_users)
+    if permitted.lacking:
+        warn(f"process.capabilities: this process can't grant {', '.join(permitted.lacking)}")
     cwd = process.get("cwd") or "/"
     argv = process.get("args") or []
     environment = list(process.get("env") or ())
@@ -159,15 +163,14 @@ class _Capabilities:
         available = (1 << (capabilities.last() + 1)) - 1
         if not has_all:
             available &= _permitted()
-        self._masks = {
-            name: sum(
-                1 << capabilities.NUMBERS[capability]
-                for capability in set(sets.get(name) or ())
-                if capability in capabilities.NUMBERS
-            )
-            & available
+        numbers = capabilities.NUMBERS
+        asked = {
+            name: sum(1 << numbers[each] for each in set(sets.get(name) or ()) if each in numbers)
             for name in _CAPABILITY_SETS
         }
+        self._masks = {name: mask & available for name, mask in asked.items()}
+        missing = (asked["bounding"] | asked["permitted"] | asked["inheritable"]) & ~available
+        self.lacking = [name for name, number in numbers.items() if missing >> number & 1]
         self._masks["effective"] &= self._masks["permitted"]
         bounding = self._masks["bounding"]
         self.dropped = [number for number in range(capabilities.last() + 1) if not bounding >> number & 1]

@@ -240,7 +240,7 @@ class _Lock:
         self._record = record
         self._descriptor = -1
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> int:
         path = f"{self._record.path}/lock"
         while True:
             try:
@@ -250,7 +250,7 @@ class _Lock:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
             # Who had the lock before may have removed the container, and another may have made it anew.
             if self._is_at(path):
-                return
+                return self._descriptor
             os.close(self._descriptor)
 
     def _is_at(self, path: str) -> bool:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from runtime.steps.base import Step
 
+    _Message = tuple[Any, list[int]]
+
 
 class Child:
     """A process of ours on its way to its command.
@@ -26,10 +28,13 @@ class Child:
         pidfd: its pidfd.
     """
 
-    __slots__ = ("_channel", "pid", "pidfd")
+    __slots__ = ("_channel", "_early", "pid", "pidfd")
 
-    def __init__(self, channel: light.socket.socket, pid: int, pidfd: int) -> None:
+    def __init__(
+        self, channel: light.socket.socket, pid: int, pidfd: int, early: Sequence[_Message] = ()
+    ) -> None:
         self._channel = channel
+        self._early = list(early)
         self.pid = pid
         self.pidfd = pidfd
 
@@ -39,17 +44,16 @@ class Child:
         Raises:
             TareError: a step failed.
         """
-        received = _receive(self._channel)
+        received = self._early.pop(0) if self._early else _receive(self._channel)
         if received is None:
             return "", []
-        message, descriptors = received
-        kind, *values = message
+        (kind, *values), descriptors = received
         if kind == "failed":
             raise setup_failure(*values)
         return kind, descriptors
 
     def go(self) -> None:
-        """Let it go past where it waits for its id mapping."""
+        """Let it go past where it waits for its id mapping, or for the container to be on record."""
         self._channel.send(b"g", light.socket.MSG_NOSIGNAL)
 
     def answer(self, value: Any) -> None:
@@ -91,6 +95,7 @@ def first(
     offsets: str,
     unified: str,
     result: int,
+    lock: int,
     map_ids: Callable[[int], None],
 ) -> Child:
     """Clone a container's first process.
@@ -102,6 +107,7 @@ def first(
         offsets: text for /proc/self/timens_offsets, or an empty string.
         unified: directory of the version 2 group to be born in, or an empty string.
         result: descriptor for a late failure, or -1.
+        lock: descriptor of the record's lock, which the child must not hold.
         map_ids: maps the ids of the user namespace of a process.
 
     Raises:
@@ -110,13 +116,15 @@ def first(
     group = os.open(unified, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) if unified else -1
     try:
         if joined or offsets:
-            return _staged(steps, flags, joined, offsets, group, result, map_ids)
+            return _staged(steps, flags, joined, offsets, group, result, lock, map_ids)
         ours, theirs = light.socket.socketpair()
         try:
             pid, pidfd = syscalls.clone3(flags, exit_signal=light.signal.SIGCHLD, cgroup=group)
         except OSError as error:
             raise setup_failure("clone", error.errno or 0, "") from error
         if pid == 0:
+            ours.close()
+            os.close(lock)
             _become(Init(theirs, result), steps)
         theirs.close()
         child = Child(ours, pid, pidfd)
@@ -131,6 +139,12 @@ def first(
 def _become(init: Init, steps: Sequence[Step]) -> NoReturn:
     # What has entered an image must never import from it.
     sys.meta_path.clear()
+    os.umask(0)
+    signals = light.signal
+    signals.pthread_sigmask(signals.SIG_SETMASK, ())
+    for number in (signals.SIGPIPE, signals.SIGXFSZ):
+        # The interpreter ignores these, which an exec would pass on.
+        signals.signal(number, signals.SIG_DFL)
     init.run(steps)
 
 
@@ -150,12 +164,15 @@ def _staged(
     offsets: str,
     group: int,
     result: int,
+    lock: int,
     map_ids: Callable[[int], None],
 ) -> Child:
     """Clone through a process that joins namespaces first; what it leaves behind is our child too."""
     ours, theirs = light.socket.socketpair()
     pid, pidfd = syscalls.clone3(0, exit_signal=light.signal.SIGCHLD)
     if pid == 0:
+        ours.close()
+        os.close(lock)
         _stage(theirs, steps, flags, joined, offsets, group, result)
     theirs.close()
     stage = Child(ours, pid, pidfd)
@@ -167,6 +184,7 @@ def _staged(
 
 
 def _through(stage: Child, channel: light.socket.socket, flags: int, map_ids: Callable[[int], None]) -> Child:
+    early: list[_Message] = []
     while True:
         received = _receive(channel)
         if received is None:
@@ -178,7 +196,11 @@ def _through(stage: Child, channel: light.socket.socket, flags: int, map_ids: Ca
             _map(stage, map_ids)
             flags &= ~syscalls.CLONE_NEWUSER
             continue
-        child = Child(channel, values[0], descriptors[0])
+        if kind != "created":
+            # The child may be faster than the one that made it.
+            early.append(received)
+            continue
+        child = Child(channel, values[0], descriptors[0], early)
         if flags & syscalls.CLONE_NEWUSER:
             _map(child, map_ids)
         return child
@@ -263,6 +285,7 @@ def joining(
     ours, theirs = light.socket.socketpair()
     pid, own = syscalls.clone3(0, exit_signal=light.signal.SIGCHLD)
     if pid == 0:
+        ours.close()
         _join(theirs, pidfd, flags, steps, before, unified, groups)
     theirs.close()
     stage = Child(ours, pid, own)
@@ -290,9 +313,13 @@ def _join(
         init.open_groups(groups)
         group = os.open(unified, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) if unified else -1
         what = "join"
-        syscalls.setns(pidfd, flags)
+        # Beyond its cgroup namespace nothing may be born into a delegated group, see cgroups(7), nsdelegate.
+        later = flags & syscalls.CLONE_NEWCGROUP
+        syscalls.setns(pidfd, flags & ~later)
         pid, created = syscalls.clone3(syscalls.CLONE_PARENT, exit_signal=0, cgroup=group)
         if pid == 0:
+            if later:
+                syscalls.setns(pidfd, later)
             _become(init, [("join_groups",), *steps])
         wire.send(channel, ("created", pid), (created,))
         os._exit(0)
@@ -302,7 +329,7 @@ def _join(
         os._exit(SETUP_FAILED)
 
 
-def _receive(channel: light.socket.socket) -> tuple[Any, list[int]] | None:
+def _receive(channel: light.socket.socket) -> _Message | None:
     try:
         return wire.receive(channel)
     except ConnectionResetError:

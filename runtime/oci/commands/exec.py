@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from runtime import light
-from runtime.oci import arguments, plan, process, spawn
+from runtime.oci import arguments, foreground, plan, process, spawn
 from runtime.oci import config as configuration
 from runtime.oci.creation import hand_console, write_pid_file
 from runtime.oci.errors import ConfigError, OciError
@@ -54,6 +54,8 @@ def run(options: Options, words: list[str]) -> int:
     if not rest:
         raise OciError("a container id is needed", "see --help")
     name, *argv = rest
+    if not found.get("detached"):
+        foreground.hold()
     try:
         child, master = _spawn(options, Record.load(options.root, name), found, argv)
     except OciError as error:
@@ -63,8 +65,6 @@ def run(options: Options, words: list[str]) -> int:
         write_pid_file(path, child.pid)
     if found.get("detached"):
         return 0
-    from runtime.oci import foreground
-
     return foreground.wait(child, master)
 
 
@@ -86,12 +86,14 @@ def _spawn(
     affinity = described.get("execCPUAffinity") or {}
     steps = [
         ("session",),
+        *([("keyring", keyring)] if (keyring := record.values.get("keyring")) else []),
         *process.affinity(affinity.get("initial") or ""),
         *([("another_terminal", process.console_size(described))] if described.get("terminal") else []),
         *process.steps(
             described,
             filtering=linux.get("seccomp"),
             cache=f"{options.root}/.cache",
+            warn=options.warn,
             preserved=arguments.number(found.get("preserved", "0"), "--preserve-fds"),
             maps_users="user" in namespaces.own,
             waits=[*process.affinity(affinity.get("final") or ""), ("report", "ready")],

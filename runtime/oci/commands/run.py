@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.oci import arguments
+from runtime.oci import arguments, foreground
 from runtime.oci.commands import create
 from runtime.oci.creation import Creation
 
@@ -26,6 +26,8 @@ def run(options: Options, words: list[str]) -> int:
     # What has to be done before the command begins, or as it does, needs it to wait.
     hooks = creation.config.get("hooks") or {}
     waits = bool(found.get("pid_file") or hooks.get("poststart") or hooks.get("startContainer"))
+    if not detached:
+        foreground.hold()
     creation.run(
         waits=waits,
         preserved=arguments.number(found.get("preserved", "0"), "--preserve-fds"),
@@ -41,8 +43,6 @@ def run(options: Options, words: list[str]) -> int:
     creation.child.leave()
     if detached:
         return 0
-    from runtime.oci import foreground
-
     status = foreground.wait(creation.child, masters[0] if masters else -1)
     if not found.get("kept"):
         from runtime.oci.commands import delete
