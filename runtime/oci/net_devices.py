@@ -49,9 +49,15 @@ def _move(here: Any, there: Any, name: str, inside: str, pid: int) -> None:
         for message in here.get_addr(index=index)
         if message["scope"] == _GLOBAL and message["flags"] & _PERMANENT
     ]
+    before = _indices(there)
     here.link("set", index=index, state="down")
     here.link("set", index=index, net_ns_pid=pid, ifname=inside)
-    (moved,) = there.link_lookup(ifname=inside)
+    # The name may be a template such as eth%d, and the number another one there.
+    (moved,) = _indices(there) - before
     for address, length in addresses:
         there.addr("add", index=moved, address=address, prefixlen=length)
     there.link("set", index=moved, state="up")
+
+
+def _indices(route: Any) -> set[int]:
+    return {link["index"] for link in route.get_links()}
