@@ -129,10 +129,21 @@ class Creation:
         self.record.values = self._values()
         self._follow(linux, on_console)
         self.record.write()
+        self._note_debris()
         self.child.go()
         if not waits:
             # It closes the channel by becoming its command, or says why it can't.
             self.child.follow()
+
+    def _note_debris(self) -> None:
+        """Note what a deletion has to remove, where that takes no more than rmdir(2); see shortcuts.c."""
+        saved = self._groups.saved()
+        if "scope" in saved or (self.config.get("hooks") or {}).get("poststop"):
+            return
+        debris = "".join(f"{entry}\0" for entry in (self.child.pid, *saved["made"]))
+        descriptor = os.open(f"{self.record.path}/debris", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.write(descriptor, debris.encode())
+        os.close(descriptor)
 
     def _open_fifos(self, *, waits: bool) -> int:
         """Make what `start` needs and open it for the child; returns the descriptor for a late failure."""

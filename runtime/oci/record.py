@@ -1,7 +1,8 @@
 """What is kept on disk of one container, from its creation to its deletion.
 
 A directory `<root>/<id>` with `state.json`, `config.json` as it was at the creation, `exec.fifo` for as long
-as the container is created and not started, `attended` when its start has hooks to see to, and `lock`.
+as the container is created and not started, `attended` when its start has hooks to see to, `debris` when its
+deletion has none, and `lock`.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Record:
     """
 
     def __init__(self, root: str, name: str) -> None:
-        if not name or name.startswith(".") or len(name) > 1024 or not _ID_CHARACTERS.issuperset(name):
+        if not _is_id(name):
             raise OciError(f"{name!r} is no container id", "use letters, digits, '_', '+', '-' and '.'")
         self.name = name
         self.path = os.path.join(os.path.abspath(root), name)
@@ -267,6 +268,10 @@ class _Lock:
         os.close(self._descriptor)
 
 
+def _is_id(name: str) -> bool:
+    return bool(name) and name[0] != "." and len(name) <= 240 and _ID_CHARACTERS.issuperset(name)
+
+
 def start_time(pid: int) -> int:
     """When a process started, in clock ticks since the boot, or 0 when it has ended; see proc_pid_stat(5)."""
     try:
@@ -284,6 +289,5 @@ def names(root: str) -> Iterator[str]:
     except FileNotFoundError:
         return
     for entry in entries:
-        is_id = _ID_CHARACTERS.issuperset(entry) and not entry.startswith(".")
-        if is_id and os.path.isdir(os.path.join(root, entry)):
+        if _is_id(entry) and os.path.isdir(os.path.join(root, entry)):
             yield entry

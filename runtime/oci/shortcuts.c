@@ -100,8 +100,7 @@ static bool remove_entries(int directory)
     if (!entries)
         return false;
     for (struct dirent *entry; (entry = readdir(entries));)
-        if (entry->d_name[strspn(entry->d_name, ".")] && strcmp(entry->d_name, "state.json")
-            && strcmp(entry->d_name, "lock") && unlinkat(directory, entry->d_name, 0))
+        if (entry->d_name[strspn(entry->d_name, ".")] && unlinkat(directory, entry->d_name, 0))
             return false;
     return true;
 }
@@ -113,7 +112,7 @@ bool delete(const struct command *command)
     const char *id = arguments[is_forced];
     int directory = id && !arguments[is_forced + 1] ? open_directory(command->root, id) : -1;
     int parent, file;
-    char debris[1 << 16];
+    char debris[1 << 16], removed[NAME_MAX + 1];
     ssize_t size;
 
     if (directory < 0 || !is_locked(directory))
@@ -127,7 +126,8 @@ bool delete(const struct command *command)
         if (!remove_group(path))
             return false;
     }
+    /* Under its name nobody may find half of it, or wait for a lock that comes too late. */
+    snprintf(removed, sizeof removed, "%s~%d", id, getpid());
     parent = openat(directory, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return remove_entries(directory) && !unlinkat(directory, "state.json", 0) && !unlinkat(directory, "lock", 0)
-        && !unlinkat(parent, id, AT_REMOVEDIR);
+    return !renameat(parent, id, parent, removed) && remove_entries(directory) && !unlinkat(parent, removed, AT_REMOVEDIR);
 }
