@@ -1,10 +1,12 @@
 """Builds the program `tarebox-oci` while the package is installed; everything else is in pyproject.toml.
 
 The program is launcher.c and shortcuts.c of runtime/oci, compiled for the interpreter it is installed with.
-Where there is no C compiler, a shell script does the same but starts slower.
+Where there is no C compiler, a shell script does the same but starts slower. Beside it goes a file with the
+code of all modules that the command line needs; see modules.py there.
 """
 
 import logging
+import marshal
 import os
 import re
 import shlex
@@ -19,15 +21,34 @@ from setuptools.command.bdist_wheel import bdist_wheel
 _PROJECT = Path(__file__).parent.absolute()
 _SOURCES = ("runtime/oci/launcher.c", "runtime/oci/shortcuts.c")
 _PROGRAM = "tarebox-oci"
+_MODULES = f"runtime/oci/__pycache__/modules.{sys.implementation.cache_tag}.bin"
+_IN_COMMANDS = ("runtime/oci", "runtime/cgroups", "runtime/steps")
 # Collecting garbage while modules are imported takes a millisecond and finds none.
 # What the program adds to the environment is for the interpreter, not for the hooks it runs.
-_BOOTSTRAP = """\
-import gc, os, sys
+_BOOTSTRAP = f"""\
+import gc, marshal, os, sys
 gc.disable()
 for name in ("LC_ALL", "LD_BIND_NOW", "LD_LIBRARY_PATH"): os.environ.pop(name, None)
-sys.path.append(sys.argv.pop(1))
+packages = sys.argv.pop(1)
+sys.path.append(packages)
+try:
+    with open(packages + "/{_MODULES}", "rb", 0) as file: found = marshal.loads(file.read())
+except OSError: pass
+else:
+    space = {{}}
+    exec(marshal.loads(found["runtime.oci.modules"][2]), space)
+    sys.meta_path.insert(0, space["Modules"](packages, found))
 from runtime.oci.cli import main
 main()
+"""
+# Prints the names of the modules of ours that the named ones import.
+_IMPORTED = """\
+import importlib, sys
+packages, *names = sys.argv[1:]
+sys.path.append(packages)
+for name in names: importlib.import_module(name)
+for name, module in sys.modules.items():
+    if (getattr(module, "__file__", None) or "").startswith(packages + "/"): print(name)
 """
 _SCRIPT = """\
 #!/bin/sh
@@ -69,7 +90,7 @@ class BuildLauncher(Command):
         return [str(Path(self.build_dir, _PROGRAM))]
 
     def run(self) -> None:
-        """Compile it, or write the shell script in its place."""
+        """Compile it, or write the shell script in its place; and the file of modules."""
         program = Path(self.build_dir, _PROGRAM)
         program.parent.mkdir(parents=True, exist_ok=True)
         values = {
@@ -85,6 +106,10 @@ class BuildLauncher(Command):
             logging.warning("no C compiler that works here: installing %s as a shell script", _PROGRAM)
             program.write_text(_SCRIPT.format(**{name: shlex.quote(text) for name, text in values.items()}))
         program.chmod(0o755)
+        packages = (
+            _PROJECT if self.editable_mode else _PROJECT / self.get_finalized_command("build").build_lib
+        )
+        _write_modules(packages / _MODULES, may_change=self.editable_mode)
 
 
 class PlatformWheel(bdist_wheel):
@@ -123,6 +148,30 @@ def _library_directory() -> str:
     """Where libpython is when it is not part of the interpreter; a sealed one can't find it by $ORIGIN."""
     found = re.search(r"(/.*)/libpython3[^/]*$", Path("/proc/self/maps").read_text(), re.MULTILINE)
     return found[1] if found else ""
+
+
+def _write_modules(file: Path, *, may_change: bool) -> None:
+    """Compile what the commands import; without the file they start slower."""
+    paths = [path for directory in _IN_COMMANDS for path in _PROJECT.joinpath(directory).rglob("*.py")]
+    names = [".".join(path.relative_to(_PROJECT).with_suffix("").parts) for path in paths]
+    names = [name.removesuffix(".__init__") for name in names]
+    command = [sys.executable, "-S", "-I", "-c", _IMPORTED, str(_PROJECT), *names]
+    listing = subprocess.run(command, capture_output=True, text=True, check=False)
+    if listing.returncode != 0:
+        logging.warning("not all modules can be imported: %s", listing.stderr)
+        file.unlink(missing_ok=True)
+        return
+    found = {}
+    for name in listing.stdout.split():
+        path = Path(*name.split("."))
+        path = path / "__init__.py" if (_PROJECT / path).is_dir() else path.with_suffix(".py")
+        source = _PROJECT / path
+        code = compile(source.read_bytes(), source if may_change else path, "exec", dont_inherit=True)
+        found[name] = (str(path), source.stat().st_mtime_ns if may_change else 0, marshal.dumps(code))
+    file.parent.mkdir(exist_ok=True)
+    temporary = file.with_suffix(".new")
+    temporary.write_bytes(marshal.dumps(found))
+    temporary.replace(file)
 
 
 setup(scripts=list(_SOURCES), cmdclass={"build_scripts": BuildLauncher, "bdist_wheel": PlatformWheel})

@@ -8,7 +8,7 @@ it, is imported as usual. See importlib.abc for the protocol.
 
 import marshal
 import os
-from _frozen_importlib import ModuleSpec  # type: ignore[import-not-found]
+from _frozen_importlib import ModuleSpec
 
 
 class Modules:
@@ -31,7 +31,9 @@ class Modules:
         origin = f"{self._packages}/{path}"
         if modified and _time(origin) != modified:
             return None
-        spec = ModuleSpec(name, self, origin=origin, is_package=path.endswith("/__init__.py"))
+        is_package = path.endswith("/__init__.py")
+        # A Loader by its methods; the class of that name is in a slow module.
+        spec = ModuleSpec(name, self, origin=origin, is_package=is_package)  # type: ignore[arg-type]
         spec.has_location = True
         if spec.submodule_search_locations is not None:
             spec.submodule_search_locations.append(os.path.dirname(origin))
@@ -43,7 +45,7 @@ class Modules:
     def exec_module(self, module: object) -> None:
         """Run its code."""
         space = module.__dict__
-        exec(marshal.loads(self._found[space["__name__"]][2]), space)  # noqa: S102, S302 - as the interpreter does
+        exec(marshal.loads(self._found[space["__name__"]][2]), space)  # noqa: S102 - as the interpreter does
 
 
 def _time(path: str) -> int:

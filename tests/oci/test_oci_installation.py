@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,26 @@ def test_options_reach_the_command_line(prefix) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert "no 'box" in ended.stderr
+
+
+@pytest.fixture
+def changed(prefix) -> Iterator[Path]:
+    """The installed package, which the test may take files from."""
+    (package,) = prefix.rglob("runtime/oci")
+    kept = package.with_suffix(".kept")
+    shutil.copytree(package, kept)
+    yield package
+    shutil.rmtree(package)
+    kept.rename(package)
+
+
+def test_modules_come_from_one_file(prefix, changed) -> None:
+    for path in changed.rglob("*.py*"):
+        path.unlink()
+    assert subprocess.run([prefix / "bin/tarebox-oci", "list"], capture_output=True, check=True).stdout
+
+
+def test_modules_are_imported_one_by_one_without_that_file(prefix, changed) -> None:
+    (file,) = changed.rglob("modules.*.bin")
+    file.unlink()
+    assert subprocess.run([prefix / "bin/tarebox-oci", "list"], capture_output=True, check=True).stdout
