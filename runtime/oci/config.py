@@ -12,7 +12,6 @@ from runtime import light
 from runtime.capabilities import NUMBERS
 from runtime.oci.config_linux import ID_MAPPINGS, LINUX, check_combinations
 from runtime.oci.config_resources import RESOURCES
-from runtime.oci.config_seccomp import check_seccomp
 from runtime.oci.config_shape import (
     ID,
     UINT16,
@@ -40,7 +39,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["ConfigError", "check", "check_process", "check_resources", "check_seccomp", "load", "parse"]
+__all__ = ["ConfigError", "check", "check_process", "check_resources", "load", "parse"]
 
 HOOKS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
 CAPABILITY_SETS = ("effective", "bounding", "inheritable", "permitted", "ambient")

@@ -1,16 +1,13 @@
 """What `linux.seccomp` of a configuration may hold; see config-linux.md, Seccomp.
 
-The rules are hundreds, and a compiled filter is kept: SECCOMP looks at the rest only, and check_seccomp at
-the rules, for whoever compiles them.
+The rules are hundreds, and a compiled filter is kept: they are left to runtime.seccomp, which compiles them.
 """
 
 from __future__ import annotations
 
 from runtime.oci.config_shape import (
-    UINT64,
     FieldError,
     array,
-    filled,
     integer,
     one_of,
     record,
@@ -68,13 +65,6 @@ def _top(seccomp: Any) -> None:
         raise FieldError("is set without listenerPath", path="listenerMetadata")
 
 
-def _rule(rule: Any) -> None:
-    if not rule["names"]:
-        raise FieldError("is empty", path="names")
-    if "errnoRet" in rule and rule["action"] not in _WITH_ERRNO:
-        raise FieldError(f"{rule['action']} returns no errno", "leave it out", path="errnoRet")
-
-
 def _list(value: Any) -> None:
     if type(value) is not list:
         raise FieldError(f"{shown(value)} is not an array")
@@ -94,32 +84,3 @@ SECCOMP = record(
     _top,
 )
 """All of `linux.seccomp` but its rules."""
-
-_argument = record(
-    {"index": integer(0, 5), "value": UINT64, "valueTwo": UINT64, "op": one_of(*OPERATORS)},
-    ("index", "value", "op"),
-)
-_RULES = record(
-    {
-        "syscalls": array(
-            record(
-                {"names": array(filled), "action": _action, "errnoRet": _ERRNO, "args": array(_argument)},
-                ("names", "action"),
-                _rule,
-            )
-        )
-    }
-)
-
-
-def check_seccomp(seccomp: dict[str, Any]) -> None:
-    """Check all of `linux.seccomp`, its rules too.
-
-    Raises:
-        ConfigError: an invalid or missing value.
-    """
-    try:
-        SECCOMP(seccomp)
-        _RULES(seccomp)
-    except FieldError as error:
-        raise error.below("linux.seccomp") from None

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from oci_configs import FULL, MAPPINGS, MISSING, changed
 
+from runtime import seccomp
 from runtime.oci import config
 from runtime.oci.commands import spec
 from runtime.oci.config_linux import LINUX, sysctl_path
@@ -175,7 +176,7 @@ NO_MAPPINGS = (("linux/uidMappings", MISSING), ("linux/gidMappings", MISSING))
 
 def test_a_configuration_with_every_field_is_valid() -> None:
     assert config.check(changed()) == []
-    config.check_seccomp(FULL["linux"]["seccomp"])
+    seccomp.compile_filter(FULL["linux"]["seccomp"])
     config.check_resources(FULL["linux"]["resources"])
     assert config.check_process(FULL["process"]) == []
 
@@ -277,27 +278,6 @@ def test_what_the_specification_allows_or_ignores(changes: list[tuple[str, Any]]
 def test_warnings(path: str, value: Any, warning: str) -> None:
     (text,) = config.check(changed((path, value)))
     assert text.startswith(warning)
-
-
-@pytest.mark.parametrize(
-    ("path", "value", "message"),
-    [
-        ("names", MISSING, "names: is missing"),
-        ("names", [], "names: is empty"),
-        ("names", [""], "names[0]: is empty"),
-        ("action", "X", 'action: "X" is unknown'),
-        ("action", "SCMP_ACT_LOG", "errnoRet: SCMP_ACT_LOG returns no errno"),
-        ("args/0/value", MISSING, "args[0].value: is missing"),
-        ("args/0/index", 6, "args[0].index: 6 is not within"),
-        ("args/0/op", "EQ", 'args[0].op: "EQ" is unknown'),
-    ],
-)
-def test_seccomp_rules_are_checked_apart(path: str, value: Any, message: str) -> None:
-    wrong = changed((f"linux/seccomp/syscalls/0/{path}", value))
-    assert config.check(wrong) == []
-    with pytest.raises(ConfigError) as caught:
-        config.check_seccomp(wrong["linux"]["seccomp"])
-    assert str(caught.value).startswith(f"linux.seccomp.syscalls[0].{message}")
 
 
 @pytest.mark.parametrize(

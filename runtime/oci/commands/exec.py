@@ -29,7 +29,6 @@ _VALUES = {
     "preserve-fds": "preserved",
     "process-label": "label",
     "apparmor": "apparmor",
-    "cgroup": "cgroup",
 }
 _FLAGS = {
     "tty": "terminal",
@@ -109,7 +108,7 @@ def _spawn(
         plan.joined_flags(record.pid, namespaces),
         steps,
         before=[*process.oom_score(described), *process.labels(described)],
-        unified=groups.unified if groups else "",
+        unified=groups.unified_of(record.pid) if groups else "",
         groups=groups.join if groups else (),
     )
     os.close(pidfd)

@@ -18,7 +18,7 @@ _NAMESPACES = ("pid", "network", "ipc", "uts", "mount", "cgroup")
 
 
 def run(_options: Options, words: list[str]) -> int:
-    """Write config.json: `[--bundle DIR] [--rootless]`.
+    """Write config.json: `[--bundle DIR] [--rootless] [--seccomp]`, the last with Docker's default filter.
 
     Raises:
         OciError: unknown arguments, or config.json is there already or can't be written.
@@ -26,12 +26,20 @@ def run(_options: Options, words: list[str]) -> int:
     import json
 
     chosen, rest = arguments.parse(
-        words, values={"bundle": "bundle", "b": "bundle"}, flags={"rootless": "rootless"}
+        words,
+        values={"bundle": "bundle", "b": "bundle"},
+        flags={"rootless": "rootless", "seccomp": "seccomp"},
     )
     if rest:
-        raise OciError(f"unexpected argument {rest[0]!r}", "spec takes --bundle DIR and --rootless")
+        raise OciError(
+            f"unexpected argument {rest[0]!r}", "spec takes --bundle DIR, --rootless and --seccomp"
+        )
     path = os.path.join(chosen.get("bundle", "."), "config.json")
     config = rootless(os.geteuid(), os.getegid()) if chosen.get("rootless") else default()
+    if chosen.get("seccomp"):
+        from runtime import seccomp
+
+        config["linux"]["seccomp"] = seccomp.profile(_CAPABILITIES)
     try:
         with open(path, "x") as file:
             file.write(json.dumps(config, indent=4) + "\n")
