@@ -1,5 +1,6 @@
 """`docker run` and `podman run` without a terminal."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,6 +8,8 @@ import time
 
 import pytest
 from client_cli import Client
+
+_HOOKS = ("prestart", "createRuntime", "poststart", "poststop")
 
 
 @pytest.mark.parametrize(
@@ -130,3 +133,36 @@ def test_arguments_and_environment_of_any_bytes(client: Client) -> None:
     assert client.output("printf", "%s", argument) == argument.rstrip("\n")
     value = client.output("sh", "-c", 'printf %s "$ODD"', options=("--env", f"ODD={argument}"))
     assert value == argument
+
+
+def test_further_descriptor_is_handed_on(only_podman: Client) -> None:
+    read, write = os.pipe()
+    options = ("--preserve-fds", "1")
+    argv = ("run", "--rm", *only_podman.options(*options), "sh", "-c", "echo handed on >&3; ls /proc/self/fd")
+    with only_podman.popen(
+        *argv, preexec_fn=lambda: os.dup2(write, 3), pass_fds=(3,), stdout=subprocess.PIPE
+    ) as process:
+        os.close(write)
+        assert process.stdout.read().decode().split() == ["0", "1", "2", "3", "4"]
+        assert os.read(read, 100) == b"handed on\n"
+    os.close(read)
+
+
+def test_hooks_are_run(only_podman: Client) -> None:
+    directory = only_podman.place.directory / "hooks"
+    directory.mkdir()
+    for stage in _HOOKS:
+        script = f"(echo {stage}; cat; echo) >>{directory}/{stage}.told"
+        hook = {"path": "/bin/sh", "args": ["sh", "-c", script]}
+        definition = {"version": "1.0.0", "hook": hook, "when": {"always": True}, "stages": [stage]}
+        (directory / f"{stage}.json").write_text(json.dumps(definition))
+    with only_podman.popen(
+        "--hooks-dir", str(directory), "run", "--rm", *only_podman.options(), "true"
+    ) as run:
+        assert run.wait(30) == 0
+    told = {stage: (directory / f"{stage}.told").read_text().splitlines() for stage in _HOOKS}
+    assert {stage: lines[0] for stage, lines in told.items()} == {stage: stage for stage in _HOOKS}
+    states = {stage: json.loads(lines[1])["status"] for stage, lines in told.items()}
+    # An older runc tells `created` once more.
+    assert states.pop("poststart") in ("running", "created")
+    assert states == {"prestart": "creating", "createRuntime": "creating", "poststop": "stopped"}
