@@ -35,11 +35,13 @@ def start(spec: ContainerSpec, *, unified: bool, cache: Path) -> bytes:
     """
     has_user = Namespace.USER in spec.namespaces
     has_net = Namespace.NET in spec.namespaces
-    steps: list[Step] = [("locate", os.path.abspath(spec.rootfs))]
+    steps: list[Step] = [("locate", [os.path.abspath(layer) for layer in (*spec.layers, spec.rootfs)])]
     if has_user:
         steps.append(("await_go",))
-    if spec.on_disk:
-        steps.append(("enter_scratch",) if has_user else ("disk_scratch",))
+    if spec.writable:
+        steps.append(("enter_scratch", os.path.abspath(spec.writable)))
+    elif spec.on_disk and not spec.in_place:
+        steps.append(("enter_scratch", "") if has_user else ("disk_scratch",))
     if has_user:
         steps.append(("credentials", 0, 0, None))
     if Namespace.CGROUP in spec.namespaces:
@@ -51,7 +53,7 @@ def start(spec: ContainerSpec, *, unified: bool, cache: Path) -> bytes:
         steps.append(("loopback",))
     if not spec.on_disk:
         steps.append(("memory_scratch",))
-    steps.append(("overlay", ("userxattr",) if has_user else ()))
+    steps.append(("in_place",) if spec.in_place else ("overlay", has_user))
     steps += [_mount(mount) for mount in kernel_mounts(spec, unified=unified)[:2]]
     steps.append(("device_binds" if has_user else "device_nodes",))
     steps += [_mount(mount) for mount in kernel_mounts(spec, unified=unified)[2:]]

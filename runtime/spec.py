@@ -115,6 +115,9 @@ class ContainerSpec:
         cwd: made when the image lacks it.
         mappings: ids of the user namespace, for uid and gid alike; only with Namespace.USER.
         on_disk: whether what it writes goes to disk; otherwise to memory, counted against its memory limit.
+        layers: image directories over `rootfs`, top first.
+        writable: a directory with an overlay's `upper` and `work`, which outlive the container.
+        in_place: whether `rootfs` itself is written to, as it is this container's alone.
 
     Raises:
         UsageError: a value without meaning.
@@ -139,6 +142,9 @@ class ContainerSpec:
     interface: Interface | None = None
     binds: tuple[Bind, ...] = ()
     on_disk: bool = True
+    layers: tuple[Path, ...] = ()
+    writable: Path | None = None
+    in_place: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "argv", tuple(self.argv))
@@ -160,6 +166,10 @@ class ContainerSpec:
             raise UsageError("an interface needs a network namespace of the container's own")
         if bool(self.mappings) != (Namespace.USER in self.namespaces):
             raise UsageError("a user namespace needs id mappings, and mappings a user namespace")
+        if self.in_place and (self.layers or self.writable):
+            raise UsageError("a root that is written to in place has no layers", "leave one of both out")
+        if not self.on_disk and (self.in_place or self.writable):
+            raise UsageError("a root that outlives its container can't be in memory", "leave one of both out")
         capabilities.mask(self.capabilities)
 
     @property

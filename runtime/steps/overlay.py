@@ -6,6 +6,7 @@ import os
 
 from runtime import syscalls
 from runtime.steps.filesystem import Filesystem
+from runtime.storage import overlayfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,20 +14,23 @@ if TYPE_CHECKING:
 
 
 class Overlay(Filesystem):
-    """Mounts an overlay whose writable layer is on disk or in memory."""
+    """Mounts an overlay whose writable layer is on disk or in memory, or a directory that is written to."""
 
     _name = ""
     _directory = ""
-    _layer = -1
+    _layers: Sequence[int] = ()
     _place = -1
     _root_mode = 0o755
 
-    def locate(self, lower: str) -> None:
-        """Take hold of the image, and of where to mount, while both can be reached by path."""
-        self._detail = lower
-        self._layer = os.open(lower, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._root_mode = os.fstat(self._layer).st_mode & 0o7777
-        self._place = os.open(os.path.dirname(self._directory), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    def locate(self, layers: Sequence[str]) -> None:
+        """Take hold of the image, top first, and of where to mount, while both can be reached by path."""
+        self._layers = [self._held(layer) for layer in layers]
+        self._root_mode = os.fstat(self._layers[0]).st_mode & 0o7777
+        self._place = self._held(os.path.dirname(self._directory))
+
+    def _held(self, directory: str) -> int:
+        self._detail = directory
+        return os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def disk_scratch(self) -> None:
         """Make the container's directory on disk and enter it."""
@@ -35,10 +39,13 @@ class Overlay(Filesystem):
         os.chdir(self._directory)
         self._scratch_directories()
 
-    def enter_scratch(self) -> None:
-        """Enter the directory that the engine made, as only it may give files to the users of the mapping."""
-        self._detail = self._directory
-        os.chdir(self._directory)
+    def enter_scratch(self, directory: str) -> None:
+        """Enter a directory with `upper` and `work`, the engine's where none is named.
+
+        In a user namespace only the engine may give it to the users of the mapping.
+        """
+        self._detail = directory or self._directory
+        os.chdir(self._detail)
 
     def memory_scratch(self) -> None:
         """Enter a fresh tmpfs, which goes with this mount namespace, as nothing else holds it."""
@@ -56,18 +63,16 @@ class Overlay(Filesystem):
         os.mkdir("upper", self._root_mode)
         os.mkdir("work", 0o700)
 
-    def overlay(self, options: Sequence[str]) -> None:
+    def overlay(self, in_user_namespace: bool) -> None:
         """Mount the root, the image with `upper` over it, and attach it where the scratch is."""
-        context = syscalls.fsopen("overlay")
-        syscalls.fsconfig_string(context, "source", self._name)
-        # The path through the descriptor has neither colons to be split at nor 256 characters.
-        syscalls.fsconfig_string(context, "lowerdir", f"/proc/self/fd/{self._layer}")
-        syscalls.fsconfig_string(context, "upperdir", "upper")
-        syscalls.fsconfig_string(context, "workdir", "work")
-        for option in options:
-            syscalls.fsconfig_flag(context, option)
-        syscalls.fsconfig_create(context)
-        self._root = syscalls.fsmount(context, 0)
-        os.close(context)
-        os.close(self._layer)
+        self._root = overlayfs.mount(self._layers, self._name, ".", unprivileged=in_user_namespace)
+        for layer in self._layers:
+            os.close(layer)
         syscalls.move_mount(self._root, syscalls.AT_FDCWD, ".")
+
+    def in_place(self) -> None:
+        """Make the image itself the root, mounted over itself as only a mount can be one."""
+        (layer,) = self._layers
+        self._root = syscalls.open_tree(layer, "", syscalls.OPEN_TREE_CLONE | syscalls.AT_EMPTY_PATH)
+        syscalls.move_mount(self._root, layer)
+        os.close(layer)
