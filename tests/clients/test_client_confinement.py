@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from client_cli import Client, bounding_capabilities
 
 _STATUS = "grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status"
@@ -120,6 +121,13 @@ def test_masked_files_are_the_container_s_own_null_device(client: Client) -> Non
     assert masked == [null, null]
     host = Path("/dev/null").stat()
     assert null != f"{host.st_dev}:{host.st_ino}"
+
+
+@pytest.mark.parametrize("place", ["/proc", "/proc/self/attr"])
+def test_nothing_takes_the_place_of_proc(client: Client, tmp_path: Path, place: str) -> None:
+    ended = client.run("true", options=("--volume", f"{tmp_path}:{place}", "--network", "none"))
+    assert ended.status != 0
+    assert "/proc" in ended.stderr
 
 
 def test_mounts_bear_the_names_of_their_sources(client: Client) -> None:
