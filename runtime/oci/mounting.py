@@ -112,7 +112,7 @@ class Mounting(Filesystem):
         if user_namespace >= 0:
             syscalls.mount_setattr(tree, "", user_namespace=user_namespace, recursive=recursive)
         self._detail = target
-        if os.path.normpath(target) == "/proc" and not _is_proc_root(tree):
+        if os.path.normpath(target) == "/proc" and not is_proc_root(tree):
             self._refuse(f"{target}: only a proc filesystem may be mounted there")
         is_directory = stat.S_ISDIR(os.fstat(tree).st_mode)
         self._put(tree, self._place_for(target, strict=False, directory=is_directory), propagation)
@@ -144,9 +144,10 @@ class Mounting(Filesystem):
         if not target.strip("/"):
             self._refuse("/: the root itself is no place for a mount")
         place = self._kernel_target(target) if strict else self._bind_target(target, directory)
-        inside = syscalls.filesystem_type(place) == syscalls.PROC_SUPER_MAGIC and not _is_proc_root(place)
-        if inside and os.path.normpath(target) not in _SHOWN_IN_PROC:
-            self._refuse(f"{target}: inside /proc only the files lxcfs shows may be mounted over")
+        if syscalls.filesystem_type(place) == syscalls.PROC_SUPER_MAGIC:
+            path = os.path.normpath(target)
+            if path not in _SHOWN_IN_PROC and not (path == "/proc" and is_proc_root(place)):
+                self._refuse(f"{target}: inside /proc only the files lxcfs shows may be mounted over")
         return place
 
     def _refuse(self, detail: str) -> NoReturn:
@@ -188,6 +189,11 @@ class Mounting(Filesystem):
                 continue
         os.close(parent)
 
+    def make_directory(self, path: str) -> None:
+        """Make the working directory where the image lacks it."""
+        self._detail = path
+        os.close(self._bind_target(path, directory=True))
+
     def _parent_of(self, path: str) -> tuple[int, str]:
         directory, _, name = path.rstrip("/").rpartition("/")
         if directory == "/dev" and self._dev >= 0:
@@ -208,6 +214,7 @@ class Mounting(Filesystem):
         syscalls.mount_setattr(self._root, "", propagation=flags, recursive=recursive)
 
 
-def _is_proc_root(descriptor: int) -> bool:
+def is_proc_root(descriptor: int) -> bool:
+    """Whether this is the root directory of a proc filesystem."""
     is_proc = syscalls.filesystem_type(descriptor) == syscalls.PROC_SUPER_MAGIC
     return is_proc and os.fstat(descriptor).st_ino == _PROC_ROOT_INODE

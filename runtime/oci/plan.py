@@ -188,9 +188,9 @@ def _filesystem(
         steps.append(("mask", masked))
     if read_only := linux.get("readonlyPaths"):
         steps.append(("read_only", read_only))
-    steps.append(("no_pivot",) if request.no_pivot else ("pivot",))
     if cwd := terminal.get("cwd"):
         steps.append(("make_directory", cwd))
+    steps.append(("no_pivot",) if request.no_pivot else ("pivot",))
     if kept:
         steps.append(("root_after", kept, recursive))
     if config["root"].get("readonly"):

@@ -5,31 +5,58 @@ from __future__ import annotations
 import errno
 import os
 import select
+import stat
 
 from runtime import syscalls, wire
+from runtime.oci.mounting import is_proc_root
+from runtime.steps.filesystem import RESOLVE_NO_XDEV
 from runtime.steps.privileges import Privileges
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_WRITE = os.O_WRONLY | os.O_CLOEXEC
+
 
 class Processing(Privileges):
     """Credentials, scheduling and labels, and the search for the command."""
 
+    is_among_strangers = False
+    """Whether it was born into the mount namespace of another container."""
     _command = ""
     _has_entered = False
+
+    def close_inherited(self, preserved: int) -> None:
+        """Close what the caller left open, before the container can see it; all of ours is close-on-exec."""
+        for descriptor in map(int, os.listdir("/proc/self/fd")):
+            try:
+                if descriptor >= 3 + preserved and os.get_inheritable(descriptor):
+                    os.close(descriptor)
+            except OSError as error:
+                # The descriptor of the listing itself is gone by now.
+                if error.errno != errno.EBADF:
+                    raise
 
     def hide(self) -> None:
         """Keep others in the same PID namespace from this process's memory, descriptors and executable."""
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
 
     def write(self, path: str, text: str) -> None:
-        """Write to one file of the host's /proc, which no image can replace."""
+        """Write to a file of the host's /proc, or of that of a container which was joined and may fake it."""
         self._detail = path
-        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        descriptor = self._genuine(path) if self.is_among_strangers else os.open(path, _WRITE)
         os.write(descriptor, text.encode())
         os.close(descriptor)
+
+    def _genuine(self, path: str) -> int:
+        proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        if not is_proc_root(proc):
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+        limits = syscalls.RESOLVE_IN_ROOT | RESOLVE_NO_XDEV
+        descriptor = syscalls.openat2(proc, path.removeprefix("/proc/"), _WRITE, resolve=limits)
+        os.close(proc)
+        return descriptor
 
     def keyring(self, name: str) -> None:
         """Have a session keyring of one's own, where the kernel has keyrings."""
@@ -78,11 +105,6 @@ class Processing(Privileges):
         syscalls.prctl(syscalls.PR_CAP_AMBIENT, syscalls.PR_CAP_AMBIENT_CLEAR_ALL)
         for number in numbers:
             syscalls.prctl(syscalls.PR_CAP_AMBIENT, syscalls.PR_CAP_AMBIENT_RAISE, number)
-
-    def make_directory(self, path: str) -> None:
-        """Make the working directory where the image lacks it."""
-        self._detail = path
-        os.makedirs(path, 0o755, exist_ok=True)
 
     def enter_directory(self, path: str, last: bool) -> None:
         """Enter the working directory, with the rights of root or of the user, and see that it is inside.
@@ -158,10 +180,12 @@ class Processing(Privileges):
 def _home(uid: int) -> str:
     """The user's home directory as the image's passwd(5) has it, or / ."""
     try:
-        with open("/etc/passwd", "rb") as file:
-            text = file.read(1 << 20)
+        descriptor = os.open("/etc/passwd", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
         return "/"
+    # An image may have a pipe there, which would never end, or a device.
+    text = os.read(descriptor, 1 << 20) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+    os.close(descriptor)
     wanted = str(uid).encode()
     for line in text.splitlines():
         fields = line.split(b":")

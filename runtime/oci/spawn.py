@@ -113,7 +113,7 @@ def first(
     Raises:
         TareError: a namespace can't be made or joined.
     """
-    group = os.open(unified, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) if unified else -1
+    group = _open_group(unified)
     try:
         if joined or offsets:
             return _staged(steps, flags, joined, offsets, group, result, lock, map_ids)
@@ -125,7 +125,8 @@ def first(
         if pid == 0:
             ours.close()
             os.close(lock)
-            _become(Init(theirs, result), steps)
+            init = Init(theirs, result)
+            _become(init, [("close_inherited", _preserved(steps)), *steps])
         theirs.close()
         child = Child(ours, pid, pidfd)
         if flags & syscalls.CLONE_NEWUSER:
@@ -146,6 +147,24 @@ def _become(init: Init, steps: Sequence[Step]) -> NoReturn:
         # The interpreter ignores these, which an exec would pass on.
         signals.signal(number, signals.SIG_DFL)
     init.run(steps)
+
+
+def _open_group(unified: str) -> int:
+    """The group to be born in; who takes the descriptor from the new process finds no way up to the host."""
+    if not unified:
+        return -1
+    try:
+        tree = syscalls.open_tree(syscalls.AT_FDCWD, unified, syscalls.OPEN_TREE_CLONE)
+        syscalls.mount_setattr(tree, "", attributes=syscalls.MOUNT_ATTR_RDONLY)
+    except PermissionError:
+        return os.open(unified, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    return tree
+
+
+def _preserved(steps: Sequence[Step]) -> int:
+    """How many of the caller's descriptors the command is to have, which is the last step."""
+    preserved: Any = steps[-1][-1]
+    return int(preserved)
 
 
 def _map(child: Child, map_ids: Callable[[int], None]) -> None:
@@ -215,20 +234,25 @@ def _stage(
     group: int,
     result: int,
 ) -> NoReturn:
+    init = Init(channel, result)
     what, detail = "join", ""
     try:
+        # The container that is joined must not see what the caller left open.
+        init.close_inherited(_preserved(steps))
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
         opened = [(flag, path, os.open(path, os.O_RDONLY | os.O_CLOEXEC)) for flag, path in joined]
         for flag, path, descriptor in _ordered(opened):
             detail = path
             syscalls.setns(descriptor, flag)
+            os.close(descriptor)
+        init.is_among_strangers = any(flag == syscalls.CLONE_NEWNS for flag, _ in joined)
         if offsets:
             what, detail = "time offsets", ""
             flags, steps = _shift_time(channel, flags, offsets, steps)
         what = "clone"
         pid, pidfd = syscalls.clone3(flags | syscalls.CLONE_PARENT, exit_signal=0, cgroup=group)
         if pid == 0:
-            _become(Init(channel, result), steps)
+            _become(init, steps)
         wire.send(channel, ("created", pid), (pidfd,))
         os._exit(0)
     except OSError as error:
@@ -308,16 +332,19 @@ def _join(
     init = Init(channel)
     what = "open_groups"
     try:
+        init.close_inherited(_preserved(steps))
         init.perform(before)
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
         init.open_groups(groups)
-        group = os.open(unified, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) if unified else -1
+        group = _open_group(unified)
         what = "join"
         # Beyond its cgroup namespace nothing may be born into a delegated group, see cgroups(7), nsdelegate.
         later = flags & syscalls.CLONE_NEWCGROUP
         syscalls.setns(pidfd, flags & ~later)
         pid, created = syscalls.clone3(syscalls.CLONE_PARENT, exit_signal=0, cgroup=group)
         if pid == 0:
+            if group >= 0:
+                os.close(group)
             if later:
                 syscalls.setns(pidfd, later)
             _become(init, [("join_groups",), *steps])

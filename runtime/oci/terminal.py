@@ -8,13 +8,12 @@ import os
 import struct
 
 from runtime import syscalls, wire
-from runtime.steps.filesystem import Filesystem
+from runtime.steps.filesystem import RESOLVE_NO_XDEV, Filesystem
 
 _TIOCSPTLCK = 0x40045431
 _TIOCGPTPEER = 0x5441
 _TIOCSWINSZ = 0x5414
 _TIOCSCTTY = 0x540E
-_MULTIPLEXER = os.makedev(5, 2)
 
 
 class Terminal(Filesystem):
@@ -22,13 +21,11 @@ class Terminal(Filesystem):
 
     def new_terminal(self, size: tuple[int, int] | None) -> None:
         """Make a terminal below the root, show it as /dev/console and use it."""
-        self._detail = "/dev/pts/ptmx"
-        inside = syscalls.RESOLVE_IN_ROOT
-        master = syscalls.openat2(self._root, "/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY, resolve=inside)
+        master = self._master(self._root)
         peer = self._peer(master, size)
         self._detail = "/dev/console"
         console = syscalls.open_tree(peer, "", syscalls.OPEN_TREE_CLONE | syscalls.AT_EMPTY_PATH)
-        place = self._bind_target("/dev/console", directory=False)
+        place = self._bind_target("/dev/console", directory=False, follow=False)
         syscalls.move_mount(console, place)
         os.close(console)
         os.close(place)
@@ -36,16 +33,25 @@ class Terminal(Filesystem):
 
     def another_terminal(self, size: tuple[int, int] | None) -> None:
         """Make and use a further terminal of a running container, which may have bent its paths."""
-        self._detail = "/dev/pts/ptmx"
-        flags = os.O_RDWR | os.O_NOCTTY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        master = os.open("/dev/pts/ptmx", flags)
-        os.set_blocking(master, True)
+        root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        master = self._master(root)
+        os.close(root)
         self._use(master, self._peer(master, size))
 
-    def _peer(self, master: int, size: tuple[int, int] | None) -> int:
-        genuine = syscalls.filesystem_type(master) == syscalls.DEVPTS_SUPER_MAGIC
-        if not genuine or os.fstat(master).st_rdev != _MULTIPLEXER:
+    def _master(self, root: int) -> int:
+        """Open the multiplexer; what only has its name isn't even opened, as that may do things."""
+        self._detail = "/dev/pts/ptmx"
+        inside = syscalls.RESOLVE_IN_ROOT | syscalls.RESOLVE_NO_SYMLINKS
+        directory = syscalls.openat2(root, "dev/pts", os.O_PATH | os.O_DIRECTORY, resolve=inside)
+        if syscalls.filesystem_type(directory) != syscalls.DEVPTS_SUPER_MAGIC:
             raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
+        # Nobody can make nodes in a devpts, but mounts can cover those there are.
+        inside |= RESOLVE_NO_XDEV
+        master = syscalls.openat2(directory, "ptmx", os.O_RDWR | os.O_NOCTTY, resolve=inside)
+        os.close(directory)
+        return master
+
+    def _peer(self, master: int, size: tuple[int, int] | None) -> int:
         fcntl.ioctl(master, _TIOCSPTLCK, struct.pack("=i", 0))
         # Opened through the master, never by a name that the image could have taken.
         peer: int = fcntl.ioctl(master, _TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
