@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _IN_ROOT = syscalls.RESOLVE_IN_ROOT | syscalls.RESOLVE_NO_MAGICLINKS
+RESOLVE_NO_XDEV = 0x01
+"""See openat2(2)."""
 _KERNEL_MOUNT = _IN_ROOT | syscalls.RESOLVE_NO_SYMLINKS
 _DEVICE_MODE = stat.S_IFCHR | 0o666
 
@@ -151,12 +153,13 @@ class Filesystem(Base):
             self._make_parents(path, directory=True)
             return syscalls.openat2(self._root, path, flags, resolve=_KERNEL_MOUNT)
 
-    def _bind_target(self, path: str, directory: bool) -> int:
+    def _bind_target(self, path: str, directory: bool, *, follow: bool = True) -> int:
+        limits = _IN_ROOT if follow else _KERNEL_MOUNT
         try:
-            return syscalls.openat2(self._root, path, os.O_PATH, resolve=_IN_ROOT)
+            return syscalls.openat2(self._root, path, os.O_PATH, resolve=limits)
         except FileNotFoundError:
             self._make_parents(path, directory=directory)
-            return syscalls.openat2(self._root, path, os.O_PATH, resolve=_IN_ROOT)
+            return syscalls.openat2(self._root, path, os.O_PATH, resolve=limits)
 
     def _make_parents(self, path: str, *, directory: bool) -> None:
         *parents, last = [part for part in path.split("/") if part]
