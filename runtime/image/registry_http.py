@@ -145,7 +145,7 @@ class Transport:
         Raises:
             RegistryError: there is no such answer; Unreachable when another try may help.
         """
-        response = self._persist(method, url, dict(headers or {}), body, access, accept, again)
+        response = self._persist(method, url, headers or {}, body, access, accept, again)
         with self._lock:
             self._open.add(response)
         try:
@@ -218,7 +218,7 @@ class Transport:
         self,
         method: str,
         url: str,
-        headers: dict[str, str],
+        headers: Mapping[str, str],
         body: Body | None,
         access: Access | None,
         accept: frozenset[int],
@@ -226,11 +226,10 @@ class Transport:
     ) -> "BaseHTTPResponse":
         attempt, renewed = 1, False
         while True:
-            headers.pop("Authorization", None)
-            if sent := access.header() if access else None:
-                headers["Authorization"] = sent
+            sent = access.header() if access else None
+            authorized = {**headers, "Authorization": sent} if sent else headers
             try:
-                response, asked = self._follow(method, url, headers, body)
+                response, asked = self._follow(method, url, authorized, body)
                 if response.status in accept:
                     return response
                 error = self._refused(response, asked)
@@ -247,7 +246,7 @@ class Transport:
             attempt += 1
 
     def _follow(
-        self, method: str, url: str, headers: dict[str, str], body: Body | None
+        self, method: str, url: str, headers: Mapping[str, str], body: Body | None
     ) -> tuple["BaseHTTPResponse", str]:
         """The answer of where redirects lead to, and where that is."""
         first, followed = url, 0
