@@ -17,6 +17,17 @@ RESOLVE_NO_XDEV = 0x01
 """See openat2(2)."""
 _KERNEL_MOUNT = _IN_ROOT | syscalls.RESOLVE_NO_SYMLINKS
 _DEVICE_MODE = stat.S_IFCHR | 0o666
+_TRIES = 128
+
+
+def open_inside(directory: int, path: str, flags: int, *, resolve: int) -> int:
+    """openat2(2), again while anything that was renamed meanwhile leaves it unsure whether it is inside."""
+    for _ in range(_TRIES):
+        try:
+            return syscalls.openat2(directory, path, flags, resolve=resolve)
+        except BlockingIOError:
+            continue
+    return syscalls.openat2(directory, path, flags, resolve=resolve)
 
 
 class Filesystem(Base):
@@ -148,18 +159,18 @@ class Filesystem(Base):
     def _kernel_target(self, path: str) -> int:
         flags = os.O_PATH | os.O_DIRECTORY
         try:
-            return syscalls.openat2(self._root, path, flags, resolve=_KERNEL_MOUNT)
+            return open_inside(self._root, path, flags, resolve=_KERNEL_MOUNT)
         except FileNotFoundError:
             self._make_parents(path, directory=True)
-            return syscalls.openat2(self._root, path, flags, resolve=_KERNEL_MOUNT)
+            return open_inside(self._root, path, flags, resolve=_KERNEL_MOUNT)
 
     def _bind_target(self, path: str, directory: bool, *, follow: bool = True) -> int:
         limits = _IN_ROOT if follow else _KERNEL_MOUNT
         try:
-            return syscalls.openat2(self._root, path, os.O_PATH, resolve=limits)
+            return open_inside(self._root, path, os.O_PATH, resolve=limits)
         except FileNotFoundError:
             self._make_parents(path, directory=directory)
-            return syscalls.openat2(self._root, path, os.O_PATH, resolve=limits)
+            return open_inside(self._root, path, os.O_PATH, resolve=limits)
 
     def _make_parents(self, path: str, *, directory: bool) -> None:
         *parents, last = [part for part in path.split("/") if part]
@@ -168,14 +179,10 @@ class Filesystem(Base):
         for part in [*parents, last] if directory else parents:
             reached = f"{reached}/{part}"
             try:
-                following = syscalls.openat2(
-                    self._root, reached, os.O_PATH | os.O_DIRECTORY, resolve=_IN_ROOT
-                )
+                following = open_inside(self._root, reached, os.O_PATH | os.O_DIRECTORY, resolve=_IN_ROOT)
             except FileNotFoundError:
                 os.mkdir(part, 0o755, dir_fd=place)
-                following = syscalls.openat2(
-                    self._root, reached, os.O_PATH | os.O_DIRECTORY, resolve=_IN_ROOT
-                )
+                following = open_inside(self._root, reached, os.O_PATH | os.O_DIRECTORY, resolve=_IN_ROOT)
             os.close(place)
             place = following
         if not directory:
@@ -184,6 +191,6 @@ class Filesystem(Base):
 
     def _existing(self, path: str) -> int:
         try:
-            return syscalls.openat2(self._root, path, os.O_PATH, resolve=_IN_ROOT)
+            return open_inside(self._root, path, os.O_PATH, resolve=_IN_ROOT)
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             return -1
