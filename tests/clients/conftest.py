@@ -29,6 +29,9 @@ events_logger = "file"
 """
 # What daemons and clients make outside the directories they are given.
 _DAEMON_STRANGERS = (
+    "/run/containerd/fifo",
+    "/run/containerd/runc/default",
+    "/run/containerd/runc",
     "/run/containerd/s",
     "/run/containerd",
     "/run/docker/plugins",
@@ -63,7 +66,7 @@ def archive(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def podman(archive, oci_runtime) -> Iterator[Client]:
     # The runtime's own root: podman's cleanup calls it without what --runtime-flag says.
-    with place("podman", f"/run/{Path(oci_runtime).name}") as there, removed(_PODMAN_STRANGERS):
+    with removed(_PODMAN_STRANGERS), place("podman", f"/run/{Path(oci_runtime).name}") as there:
         directory = there.directory
         (directory / "containers.conf").write_text(_PODMAN_CONF)
         (directory / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
@@ -90,7 +93,7 @@ def start_docker(archive, oci_runtime):
     """Runs a dockerd, given its name, its options and a command to run it under."""
 
     def started(name: str, *options: str, under: tuple[str, ...]) -> Iterator[Client]:
-        with place(name, f"exec/runtime-{name}") as there, removed(_DAEMON_STRANGERS):
+        with removed(_DAEMON_STRANGERS), place(name, f"exec/runtime-{name}") as there:
             directory = there.directory
             socket = directory / "docker.sock"
             argv = (
@@ -119,11 +122,14 @@ def docker(start_docker) -> Iterator[Client]:
 
 @pytest.fixture(scope="session")
 def remapped_docker(start_docker, tmp_path_factory) -> Iterator[Client]:
-    """A dockerd that maps users; it sees subordinate identifiers where the host may have none."""
+    """A dockerd that maps users; it sees subordinate identifiers where the host may have none.
+
+    Even without a bridge it would change the host's firewall, were it not in a network namespace.
+    """
     ranges = tmp_path_factory.mktemp("ranges") / "subid"
     ranges.write_text("nobody:200000:65536\nnogroup:200000:65536\n")
     script = 'mount --bind "$0" /etc/subuid && mount --bind "$0" /etc/subgid && exec "$@"'
-    under = ("unshare", "--mount", "sh", "-c", script, str(ranges))
+    under = ("unshare", "--mount", "--net", "sh", "-c", script, str(ranges))
     with removed(("/etc/subuid", "/etc/subgid")):
         for file in (Path("/etc/subuid"), Path("/etc/subgid")):
             file.touch()
@@ -132,7 +138,7 @@ def remapped_docker(start_docker, tmp_path_factory) -> Iterator[Client]:
 
 @pytest.fixture(scope="session")
 def containerd(archive, oci_runtime) -> Iterator[Containerd]:
-    with place("containerd", "states") as there, removed(_DAEMON_STRANGERS):
+    with removed(_DAEMON_STRANGERS), place("containerd", "states") as there:
         directory = there.directory
         socket = directory / "containerd.sock"
         (directory / "config.toml").write_text(
