@@ -41,7 +41,7 @@ def start(spec: ContainerSpec, *, unified: bool, cache: Path) -> bytes:
     if spec.writable:
         steps.append(("enter_scratch", os.path.abspath(spec.writable)))
     elif spec.on_disk and not spec.in_place:
-        steps.append(("enter_scratch", "") if has_user else ("disk_scratch",))
+        steps.append(("enter_scratch",) if has_user else ("disk_scratch",))
     if has_user:
         steps.append(("credentials", 0, 0, None))
     if Namespace.CGROUP in spec.namespaces:

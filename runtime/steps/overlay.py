@@ -39,7 +39,7 @@ class Overlay(Filesystem):
         os.chdir(self._directory)
         self._scratch_directories()
 
-    def enter_scratch(self, directory: str) -> None:
+    def enter_scratch(self, directory: str = "") -> None:
         """Enter a directory with `upper` and `work`, the engine's where none is named.
 
         In a user namespace only the engine may give it to the users of the mapping.

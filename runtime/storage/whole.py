@@ -1,0 +1,121 @@
+"""What drivers share whose layers and containers are each a whole tree: copies and snapshots."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from runtime import teardown
+from runtime.storage import compare, tree
+from runtime.storage.protocol import ROOT, Owner, Root
+from runtime.storage.store import Store, like, measure, opened
+
+
+class Whole(Store):
+    """See Driver. A layer and a container are `fs`, with the files of all layers below."""
+
+    def _root(self, container: str) -> Root:
+        self._chain(container)
+        return Root(directory=self._containers / container / "fs")
+
+    @contextmanager
+    def opened(self, container: str) -> Iterator[int]:
+        """See Driver."""
+        self._chain(container)
+        with opened(self._containers / container / "fs") as descriptor:
+            yield descriptor
+
+    @contextmanager
+    def difference(self, container: str) -> Iterator[Path]:
+        """See Driver."""
+        name = f"{container}.difference"
+        with self._locks.held(name):
+            new = self._containers / f".new-{name}"
+            self._delete(new)
+            try:
+                with (
+                    self._compared(container) as (after, before, _),
+                    self._explained(f"the changes of {container}"),
+                ):
+                    new.mkdir(mode=0o700)
+                    with opened(new) as into:
+                        _extract(after, before, into)
+                yield new
+            finally:
+                self._delete(new)
+
+    @contextmanager
+    def _compared(self, container: str) -> Iterator[tuple[int, int, bool]]:
+        image = self._lowers(self._chain(container))[0]
+        with opened(self._containers / container / "fs") as after, opened(image) as before:
+            yield after, before, False
+
+    def container_bytes(self, container: str) -> int:
+        """See Driver."""
+        try:
+            return measure(self._containers / container / "fs", unshared=True)
+        except FileNotFoundError:
+            return 0
+
+    def _fill_layer(self, new: Path, parent: Path | None, unpack: Callable[[Path], None]) -> None:
+        self._grow(new / "fs", parent)
+        # Inside, as nothing can be moved into a subvolume, under a name that no layer has.
+        added = new / "fs" / f".added-{os.urandom(8).hex()}"
+        added.mkdir()
+        like(added, parent)
+        unpack(added)
+        with opened(added) as source, opened(new / "fs") as target:
+            _merge(source, target)
+            status = added.stat()
+        like(new / "fs", added)
+        teardown.remove_tree(str(added))
+        os.utime(new / "fs", ns=(status.st_atime_ns, status.st_mtime_ns))
+        (new / "bytes").write_text(str(measure(new / "fs", unshared=True)))
+
+    def _fill_container(self, new: Path, lowers: tuple[Path, ...], owner: Owner) -> None:
+        self._grow(new / "fs", lowers[0])
+        if owner != ROOT:
+            os.chown(new, *owner)
+
+    def _grow(self, fs: Path, origin: Path | None) -> None:
+        """Make `fs`, with all that is in its origin."""
+        raise NotImplementedError
+
+
+def _merge(source: int, target: int) -> None:
+    """Move a layer's files into the tree it changes, and carry out its whiteouts."""
+    times = []
+    for path, descriptor, found in tree.walk(source):
+        with tree.directory(target, path) as into:
+            for name, entry in found:
+                if compare.is_whiteout(entry):
+                    tree.remove(into, name)
+                elif stat.S_ISDIR(entry.st_mode):
+                    if compare.is_opaque(descriptor, name):
+                        tree.remove(into, name)
+                    tree.copy_entry(descriptor, name, into, name)
+                    for key in compare.OPAQUE:
+                        tree.remove_attribute(into, name, key)
+                    times.append((f"{path}/{name}", entry))
+                else:
+                    tree.remove(into, name)
+                    os.rename(name, name, src_dir_fd=descriptor, dst_dir_fd=into)
+    tree.set_times(target, times)
+
+
+def _extract(after: int, before: int, into: int) -> None:
+    """Copy what differs into an empty directory, as an overlay's upper one."""
+    times = []
+    for change in compare.changes(after, before, is_upper=False):
+        parent, _, name = change.path.rpartition("/")
+        with tree.directory(into, parent) as target:
+            if change.kind == "D":
+                os.mknod(name, stat.S_IFCHR, os.makedev(0, 0), dir_fd=target)
+                continue
+            with tree.directory(after, parent) as source:
+                tree.copy_entry(source, name, target, name)
+                entry = tree.status(source, name)
+        if stat.S_ISDIR(entry.st_mode):
+            times.append((change.path, entry))
+    tree.set_times(into, times)
