@@ -1,0 +1,118 @@
+"""Layers uncompressed: what packed them is told by their first bytes, and bombs are refused."""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, BinaryIO, cast
+
+from tare.errors import ImageError
+
+_INPUT = 256 << 10
+_OUTPUT = 1 << 20
+_ZSTD_WINDOW = 128 << 20
+_GZIP_MAGIC = b"\x1f\x8b"
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_ZSTD_SKIPPABLE = b"\x2a\x4d\x18"
+_BROKEN = "the layer is broken, get the image again"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a layer may grow to.
+
+    Args:
+        ratio: bytes unpacked for each packed byte; deflate can reach 1032.
+        free_ratio_size: bytes unpacked up to which the ratio does not matter.
+        entries: members of the archive.
+    """
+
+    ratio: int = 300
+    free_ratio_size: int = 1 << 30
+    entries: int = 4_000_000
+
+
+LIMITS = Limits()
+
+
+class _Source:
+    """Counts what is read, and gives back what was read to look at."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.head = file.read(_INPUT)
+        while 0 < len(self.head) < 4 and (more := file.read(_INPUT)):
+            self.head += more
+        self.size = 0
+
+    def read(self, size: int = _INPUT) -> bytes:
+        data = self.head or self._file.read(size)
+        self.head = b""
+        self.size += len(data)
+        return data
+
+
+def uncompressed(file: BinaryIO, limits: Limits) -> Iterator[bytes]:
+    """The bytes of a gzip, zstd or plain file, in pieces of at most 1 MiB.
+
+    Raises:
+        ImageError: it is damaged, cut off, or grows beyond the limits.
+    """
+    source = _Source(file)
+    if source.head.startswith(_GZIP_MAGIC):
+        pieces = _gunzip(source)
+    elif source.head.startswith(_ZSTD_MAGIC) or source.head[1:4] == _ZSTD_SKIPPABLE:
+        pieces = _unzstd(source)
+    else:
+        yield from iter(lambda: source.read(_OUTPUT), b"")
+        return
+    total = 0
+    for piece in pieces:
+        total += len(piece)
+        if total > limits.free_ratio_size and total > limits.ratio * source.size:
+            raise ImageError(
+                f"a layer unpacks to more than {limits.ratio} times its size",
+                "it is likely meant to fill the disk",
+            )
+        yield piece
+
+
+def _gunzip(source: _Source) -> Iterator[bytes]:
+    inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    data = source.read()
+    try:
+        while data:
+            piece = inflate.decompress(data, _OUTPUT)
+            if piece:
+                yield piece
+            while len(piece) == _OUTPUT and not inflate.unconsumed_tail and not inflate.eof:
+                if piece := inflate.decompress(b"", _OUTPUT):
+                    yield piece
+            data = inflate.unconsumed_tail
+            if inflate.eof:
+                data = _next_member(inflate.unused_data, source)
+                inflate = zlib.decompressobj(zlib.MAX_WBITS | 16) if data else inflate
+            data = data or source.read()
+    except zlib.error as error:
+        raise ImageError(f"a layer is not gzip throughout: {error}", _BROKEN) from error
+    if not inflate.eof:
+        raise ImageError("a layer is cut off", _BROKEN)
+
+
+def _next_member(data: bytes, source: _Source) -> bytes:
+    """What follows a member, without the zeros that may pad the file (gzip(1))."""
+    while not (data := data.lstrip(b"\0")) and (data := source.read()):
+        pass
+    return data
+
+
+def _unzstd(source: _Source) -> Iterator[bytes]:
+    import zstandard
+
+    packed = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+    try:
+        with packed.stream_reader(
+            cast("IO[bytes]", source), read_size=_INPUT, read_across_frames=True
+        ) as reader:
+            yield from iter(lambda: reader.read(_OUTPUT), b"")
+    except zstandard.ZstdError as error:
+        raise ImageError(f"a layer is not zstd throughout: {error}", _BROKEN) from error
