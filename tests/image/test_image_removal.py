@@ -1,4 +1,5 @@
 import os
+import subprocess
 from pathlib import Path
 
 from runtime.image.removal import remove_tree
@@ -23,4 +24,5 @@ def test_a_tree_of_any_depth_goes(tmp_path: Path) -> None:
         remove_tree(top, b"tree")
     finally:
         os.close(top)
+        subprocess.run(["rm", "-rf", tmp_path / "tree"], check=True)
     assert os.listdir(tmp_path) == ["outside"] and os.listdir(outside) == ["file"]
