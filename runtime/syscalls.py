@@ -75,6 +75,8 @@ SECCOMP_FILTER_FLAG_NEW_LISTENER = 1 << 3
 SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV = 1 << 5
 CLOSE_RANGE_CLOEXEC = 4
 
+# Asked before anything could change the personality.
+_MACHINE = os.uname().machine
 _SYS_SECCOMP = {"x86_64": 317, "aarch64": 277, "riscv64": 277, "ppc64le": 358, "s390x": 348}
 _SYS_BPF = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "ppc64le": 361, "s390x": 351}
 _SYS_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271, "s390x": 280}
@@ -318,7 +320,7 @@ def seccomp_has_flags(flags: int) -> bool:
 
 
 def _seccomp(operation: int, flags: int, argument: object) -> int:
-    number = _SYS_SECCOMP[os.uname().machine]
+    number = _SYS_SECCOMP[_MACHINE]
     return _checked(_syscall(_long(number), _long(operation), _long(flags), argument))
 
 
@@ -329,31 +331,31 @@ def close_range(first: int, last: int, flags: int) -> None:
 
 def bpf(command: int, attributes: bytes) -> int:
     """Load or attach a program; `attributes` is the command's part of union bpf_attr; see bpf(2)."""
-    number = _SYS_BPF[os.uname().machine]
+    number = _SYS_BPF[_MACHINE]
     return _checked(_syscall(_long(number), command, attributes, ctypes.c_uint(len(attributes))))
 
 
 def keyctl_join_session_keyring(name: str) -> None:
     """Join a session keyring of that name, made when missing; see keyctl(2)."""
-    number = _SYS_KEYCTL[os.uname().machine]
+    number = _SYS_KEYCTL[_MACHINE]
     _checked(_syscall(_long(number), _long(KEYCTL_JOIN_SESSION_KEYRING), name.encode()))
 
 
 def ioprio_set(priority: int) -> None:
     """Set this process's I/O class and priority, class << 13 | priority; see ioprio_set(2)."""
-    number = _SYS_IOPRIO_SET[os.uname().machine]
+    number = _SYS_IOPRIO_SET[_MACHINE]
     _checked(_syscall(_long(number), _long(IOPRIO_WHO_PROCESS), _long(0), _long(priority)))
 
 
 def sched_setattr(attributes: bytes) -> None:
     """Set this process's scheduling policy from a struct sched_attr; see sched_setattr(2)."""
-    number = _SYS_SCHED_SETATTR[os.uname().machine]
+    number = _SYS_SCHED_SETATTR[_MACHINE]
     _checked(_syscall(_long(number), _long(0), attributes, _long(0)))
 
 
 def set_mempolicy(mode: int, nodes: bytes) -> None:
     """Set this thread's memory policy for the nodes of a bit mask; see set_mempolicy(2)."""
-    number = _SYS_SET_MEMPOLICY[os.uname().machine]
+    number = _SYS_SET_MEMPOLICY[_MACHINE]
     # The kernel takes one bit less than it is told of.
     _checked(_syscall(_long(number), _long(mode), nodes, _long(8 * len(nodes) + 1)))
 

@@ -10,15 +10,16 @@ def copy(source: int, target: int) -> None:
     """Copy a directory's content with owners, modes, times and extended attributes; links are not followed.
 
     Args:
-        source: O_PATH descriptor of the directory.
-        target: descriptor of an empty directory.
+        source: descriptor of the directory.
+        target: descriptor of an empty directory, which keeps its own mode.
     """
     opened = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=source)
     place = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=target)
     try:
         for name in os.listdir(opened):
             _copy(name, opened, place)
-        _attributes(opened, place, os.fstat(opened))
+        status = os.fstat(opened)
+        os.chown(place, status.st_uid, status.st_gid)
     finally:
         os.close(opened)
         os.close(place)
@@ -40,10 +41,11 @@ def _copy(name: str, source: int, target: int) -> None:
 
 
 def _descend(name: str, source: int, target: int) -> None:
-    flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     below, place = os.open(name, flags, dir_fd=source), os.open(name, flags, dir_fd=target)
     try:
         copy(below, place)
+        _attributes(below, place, os.fstat(below))
     finally:
         os.close(below)
         os.close(place)

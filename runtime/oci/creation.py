@@ -109,13 +109,13 @@ class Creation:
     ) -> None:
         namespaces = plan.Namespaces(linux)
         self._groups.create(linux.get("resources") or {})
-        if namespaces.made & syscalls.CLONE_NEWUSER and namespaces.makes_cgroup:
+        if namespaces.made & syscalls.CLONE_NEWUSER and namespaces.made & syscalls.CLONE_NEWCGROUP:
             self._groups.delegate(_root_outside(linux))
         result = self._open_fifos(waits=waits)
         steps = plan.build(self.config, self._request, namespaces, self._groups)
         self.child = spawn.first(
             steps,
-            namespaces.made,
+            namespaces.made & ~namespaces.late,
             joined=namespaces.joined,
             offsets=_offsets(linux),
             unified=self._groups.unified,

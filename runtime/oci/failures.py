@@ -17,6 +17,10 @@ _HINTS = {
 }
 
 
+_OTHER_WORDS = {errno.EACCES: "access is denied", errno.ENOENT: "it is not there"}
+"""Docker takes the kernel's own words for a fault of the command."""
+
+
 def setup_failure(step: str, number: int, detail: str) -> TareError:
     """The error for a step of runtime.oci.init.Init, or `clone`, `join` or `map`.
 
@@ -29,6 +33,8 @@ def setup_failure(step: str, number: int, detail: str) -> TareError:
         detail: the path, command or reason concerned, may be empty.
     """
     reason = os.strerror(number).lower()
+    if step not in {"find_command", "command", "enter_directory"}:
+        reason = _OTHER_WORDS.get(number, reason)
     if step == "hooks":
         return HookError(detail)
     if step in {"find_command", "command"}:

@@ -48,7 +48,11 @@ class Mounting(Filesystem):
         self._detail = target
         if os.path.normpath(target) == "/proc" and filesystem != "proc":
             self._refuse(f"{target}: only a proc filesystem may be mounted there")
+        is_covering = filesystem == "tmpfs" and self._covers(target)
         place = self._place_for(target, strict=filesystem in {"proc", "sysfs"}, directory=True)
+        if is_covering:
+            # What it covers had a mode; one that is asked for comes later and wins.
+            options = [("mode", f"{stat.S_IMODE(os.fstat(place).st_mode):o}"), *options]
         context = self._filesystem(target, filesystem)
         for key, value in options:
             if value is None:
@@ -66,7 +70,7 @@ class Mounting(Filesystem):
             return
         mounted = syscalls.fsmount(context, attributes)
         os.close(context)
-        if copy_up:
+        if copy_up and is_covering:
             from runtime.oci import copy_up as copying
 
             copying.copy(place, mounted)
@@ -75,6 +79,12 @@ class Mounting(Filesystem):
             self._dev = mounted
         else:
             os.close(mounted)
+
+    def _covers(self, target: str) -> bool:
+        place = self._existing(target)
+        if place >= 0:
+            os.close(place)
+        return place >= 0
 
     def _filesystem(self, target: str, filesystem: str) -> int:
         try:
@@ -115,7 +125,10 @@ class Mounting(Filesystem):
         if os.path.normpath(target) == "/proc" and not is_proc_root(tree):
             self._refuse(f"{target}: only a proc filesystem may be mounted there")
         is_directory = stat.S_ISDIR(os.fstat(tree).st_mode)
-        self._put(tree, self._place_for(target, strict=False, directory=is_directory), propagation)
+        place = self._place_for(target, strict=False, directory=is_directory)
+        if stat.S_ISDIR(os.fstat(place).st_mode) != is_directory:
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        self._put(tree, place, propagation)
         os.close(tree)
 
     def _clone(self, source: str, *, recursive: bool) -> int:

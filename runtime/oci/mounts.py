@@ -46,7 +46,8 @@ class Planner:
         Raises:
             ConfigError: a source is missing, or a label can't be had.
         """
-        target = os.path.normpath(f"/{entry['destination']}")
+        # POSIX keeps two slashes at the beginning, so no more than one may come about.
+        target = os.path.normpath(f"/{entry['destination'].lstrip('/')}")
         parsed = mount_options.parse(entry.get("options") or [])
         kind = entry.get("type") or "none"
         if parsed["remount"]:
@@ -63,7 +64,7 @@ class Planner:
         self, entry: Mapping[str, Any], target: str, kind: str, parsed: Mapping[str, Any]
     ) -> Step:
         options = [option for option in parsed["superblock"] if option != ("ro", None)]
-        if (source := entry.get("source")) and kind not in {"proc", "sysfs", "tmpfs", "devpts", "mqueue"}:
+        if source := entry.get("source"):
             options.insert(0, ("source", source))
         if label := self._linux.get("mountLabel"):
             options.append(("context", _labelled(label)))

@@ -41,13 +41,14 @@ class Namespaces:
     """Which namespaces a container gets.
 
     Attributes:
-        made: CLONE_NEW* flags of those the clone makes; the cgroup namespace comes later, once the groups are
-            joined.
+        made: CLONE_NEW* flags of those that are made.
+        late: those of them that come after the clone: a cgroup namespace once the groups are joined, an IPC
+            namespace once the process is the user whose mqueue filesystem it is to be.
         joined: (flag, path) of those it joins.
         own: types it has of its own, made or joined.
     """
 
-    __slots__ = ("joined", "made", "makes_cgroup", "own")
+    __slots__ = ("joined", "late", "made", "own")
 
     def __init__(self, linux: Mapping[str, Any]) -> None:
         self.made = 0
@@ -58,8 +59,9 @@ class Namespaces:
                 self.joined.append((flag, path))
             elif kind in self.own:
                 self.made |= flag
-        self.makes_cgroup = bool(self.made & syscalls.CLONE_NEWCGROUP)
-        self.made &= ~syscalls.CLONE_NEWCGROUP
+        self.late = self.made & syscalls.CLONE_NEWCGROUP
+        if self.made & syscalls.CLONE_NEWUSER:
+            self.late |= self.made & syscalls.CLONE_NEWIPC
 
 
 def joined_flags(pid: int, namespaces: Namespaces) -> int:
@@ -68,8 +70,6 @@ def joined_flags(pid: int, namespaces: Namespaces) -> int:
     A user namespace that one is in already can't be joined again.
     """
     flags = namespaces.made | sum(flag for flag, _ in namespaces.joined)
-    if namespaces.makes_cgroup:
-        flags |= syscalls.CLONE_NEWCGROUP
     if flags & syscalls.CLONE_NEWUSER and _is_same(pid, "user"):
         flags &= ~syscalls.CLONE_NEWUSER
     return flags
@@ -135,8 +135,8 @@ def build(config: Mapping[str, Any], request: Request, namespaces: Namespaces, g
         steps += process.oom_score(described)
     if "user" in namespaces.own:
         steps.append(("credentials", 0, 0, None))
-    if namespaces.makes_cgroup:
-        steps.append(("unshare", syscalls.CLONE_NEWCGROUP))
+    if namespaces.late:
+        steps.append(("unshare", namespaces.late))
     steps.append(("session",))
     steps += _names(config, namespaces)
     steps += [

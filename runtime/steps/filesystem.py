@@ -108,6 +108,8 @@ class Filesystem(Base):
                 cover = syscalls.open_tree(self._dev, "null", syscalls.OPEN_TREE_CLONE)
             else:
                 cover = syscalls.open_tree(syscalls.AT_FDCWD, "/dev/null", syscalls.OPEN_TREE_CLONE)
+                # It is the host's own file, whose mode the container must not change.
+                syscalls.mount_setattr(cover, "", attributes=syscalls.MOUNT_ATTR_RDONLY)
             syscalls.move_mount(cover, place)
             os.close(cover)
             os.close(place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 
@@ -19,7 +20,11 @@ class Privileges(Base):
     def rlimits(self, limits: Sequence[tuple[int, int, int]]) -> None:
         """Set (resource, soft, hard) limits."""
         for number, soft, hard in limits:
-            resource.setrlimit(number, (soft, hard))
+            self._detail = f"{soft}:{hard} of resource {number}"
+            try:
+                resource.setrlimit(number, (soft, hard))
+            except ValueError as error:
+                raise OSError(errno.EPERM, str(error)) from error
 
     def bounding_set(self, dropped: Sequence[int]) -> None:
         """Drop capabilities from the bounding set for good."""
