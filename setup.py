@@ -1,8 +1,9 @@
-"""Builds the program `tarebox-oci` while the package is installed; everything else is in pyproject.toml.
+"""Builds two programs while the package is installed; everything else is in pyproject.toml.
 
-The program is launcher.c and shortcuts.c of runtime/oci, compiled for the interpreter it is installed with.
+`tarebox-oci` is launcher.c and shortcuts.c of runtime/oci, compiled for the interpreter it is installed with.
 Where there is no C compiler, a shell script does the same but starts slower. Beside it goes a file with the
-code of all modules that the command line needs; see modules.py there.
+code of all modules that the command line needs; see modules.py there. `tarebox-monitor` is the C files of
+runtime/monitor; where there is no C compiler, there is none, and a Python program takes its place.
 """
 
 import logging
@@ -21,6 +22,8 @@ from setuptools.command.bdist_wheel import bdist_wheel
 _PROJECT = Path(__file__).parent.absolute()
 _SOURCES = ("runtime/oci/launcher.c", "runtime/oci/shortcuts.c")
 _PROGRAM = "tarebox-oci"
+_MONITOR_SOURCES = tuple(f"runtime/monitor/{name}.c" for name in ("monitor", "log", "attach", "init"))
+_MONITOR = "tarebox-monitor"
 _MODULES = f"runtime/oci/__pycache__/modules.{sys.implementation.cache_tag}.bin"
 _IN_COMMANDS = ("runtime/oci", "runtime/cgroups", "runtime/steps")
 # Collecting garbage while modules are imported takes a millisecond and finds none.
@@ -63,7 +66,7 @@ exec "$own/python3" -I -c 'from runtime.oci.cli import main; main()' "$@"
 
 
 class BuildLauncher(Command):
-    """Puts the program where scripts are installed from; see setuptools.command.build.SubCommand.
+    """Puts the programs where scripts are installed from; see setuptools.command.build.SubCommand.
 
     Attributes:
         editable_mode: set by setuptools when the packages stay where they are.
@@ -83,14 +86,16 @@ class BuildLauncher(Command):
 
     def get_source_files(self) -> list[str]:
         """What a source distribution needs."""
-        return [*_SOURCES, "runtime/oci/shortcuts.h"]
+        headers = ["runtime/oci/shortcuts.h", "runtime/monitor/monitor.h"]
+        return [*_SOURCES, *_MONITOR_SOURCES, *headers]
 
     def get_outputs(self) -> list[str]:
-        """The program."""
-        return [str(Path(self.build_dir, _PROGRAM))]
+        """The programs that there are."""
+        programs = [Path(self.build_dir, name) for name in (_PROGRAM, _MONITOR)]
+        return [str(program) for program in programs if program.exists()]
 
     def run(self) -> None:
-        """Compile it, or write the shell script in its place; and the file of modules."""
+        """Compile them, or write the shell script in its place; and the file of modules."""
         program = Path(self.build_dir, _PROGRAM)
         program.parent.mkdir(parents=True, exist_ok=True)
         values = {
@@ -102,7 +107,9 @@ class BuildLauncher(Command):
             # What we depend on isn't where our own packages are.
             installed = sysconfig.get_path("platlib")
             values["bootstrap"] = _BOOTSTRAP.replace("from", f"sys.path.append({installed!r})\nfrom", 1)
-        if not _compile(program, values | {"libraries": _library_directory()}):
+        if not _compile(Path(self.build_dir, _MONITOR), _MONITOR_SOURCES, {}):
+            logging.warning("no C compiler that works here: monitors of containers will take more memory")
+        if not _compile(program, _SOURCES, values | {"libraries": _library_directory()}):
             logging.warning("no C compiler that works here: installing %s as a shell script", _PROGRAM)
             program.write_text(_SCRIPT.format(**{name: shlex.quote(text) for name, text in values.items()}))
         program.chmod(0o755)
@@ -121,12 +128,12 @@ class PlatformWheel(bdist_wheel):
         self.root_is_pure = False
 
 
-def _compile(program: Path, values: dict[str, str]) -> bool:
+def _compile(program: Path, sources: tuple[str, ...], values: dict[str, str]) -> bool:
     compiler = shlex.split(os.environ.get("CC", "cc"))
     definitions = [f"-D{name.upper()}={_c_literal(text)}" for name, text in values.items()]
     # A static program starts sooner; not every host has the C library to link it with.
     for linking in (["-static"], []):
-        command = [*compiler, "-Os", "-s", *linking, *definitions, *_SOURCES, "-o", str(program)]
+        command = [*compiler, "-Os", "-s", *linking, *definitions, *sources, "-o", str(program)]
         try:
             if subprocess.run(command, cwd=_PROJECT, check=False).returncode == 0:
                 return True

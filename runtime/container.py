@@ -4,17 +4,15 @@
 import os
 import select
 import signal
-import socket
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from runtime import plan, teardown, wire
+from runtime import plan, teardown
 from runtime.cgroups.protocol import Group
-from runtime.errors import EngineError, setup_error
+from runtime.process import Process
 from runtime.spec import ContainerSpec
 from tare.errors import TareError
 
@@ -25,152 +23,10 @@ _ENDING = frozenset(
     (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 )
 """Signals people send whose default action ends a process; see signal(7)."""
+_MASKS = ("SigBlk:", "SigIgn:", "SigCgt:")
 
 
-class _Process:
-    """A process of the launcher's, followed over its channel."""
-
-    def __init__(self) -> None:
-        self._channel: socket.socket | None = None
-        self._changed = threading.Condition()
-        self._is_read = False
-        self._pid = 0
-        self._pidfd = -1
-        self._created_ns = 0
-        self._completed_ns = 0
-        self._exited_ns = 0
-        self._status: int | None = None
-        self._failure: TareError | None = None
-
-    def attach(self, channel: socket.socket) -> None:
-        """Follow the process over the channel its request returned."""
-        self._channel = channel
-
-    def go(self) -> None:
-        """Let the process go past where it waits for what is made from outside."""
-        if self._channel:
-            self._channel.send(b"g", socket.MSG_NOSIGNAL)
-
-    @property
-    def pid(self) -> int:
-        """Process id on the host."""
-        self._await_created()
-        return self._pid
-
-    @property
-    def pidfd(self) -> int:
-        """The pidfd, valid until the container is removed."""
-        self._await_created()
-        return self._pidfd
-
-    @property
-    def created_ns(self) -> int:
-        """When the process was cloned, in nanoseconds of the monotonic clock."""
-        self._await_created()
-        return self._created_ns
-
-    @property
-    def exited_ns(self) -> int | None:
-        """When its end was seen, in nanoseconds of the monotonic clock; None before it was waited for."""
-        return self._exited_ns or None
-
-    def _await_created(self) -> None:
-        self._follow(lambda: self._pid)
-        if not self._pid:
-            raise self._failure or EngineError("the container has ended", "start another one")
-
-    def await_complete(self) -> None:
-        """Wait until the process has built all it is to run in.
-
-        Raises:
-            TareError: a step of the start failed, or it has ended.
-        """
-        self._follow(lambda: self._completed_ns or self._failure)
-        if self._failure or self._status is not None:
-            raise self._failure or EngineError("the container has ended", "start another one")
-
-    def await_exit(self, timeout: float | None) -> int:
-        """The exit status, 128+n for a signal.
-
-        Raises:
-            TimeoutError: still running after `timeout` seconds.
-            TareError: a step of the start failed.
-        """
-        self._follow(lambda: False, None if timeout is None else time.monotonic() + timeout)
-        if self._failure:
-            raise self._failure
-        if self._status is None:
-            raise EngineError("the container is removed", "start another one")
-        return self._status
-
-    def _follow(self, is_reached: Callable[[], object], deadline: float | None = None) -> None:
-        """Take in messages until the condition holds or none will come; one thread reads for all.
-
-        Raises:
-            TimeoutError: the deadline passed.
-        """
-        with self._changed:
-            while not is_reached() and self._status is None and self._channel:
-                left = None if deadline is None else max(deadline - time.monotonic(), 1e-6)
-                if self._is_read:
-                    if not self._changed.wait(left):
-                        raise TimeoutError("the container still runs")
-                    continue
-                channel, self._is_read = self._channel, True
-                self._changed.release()
-                try:
-                    received = _receive(channel, left)
-                finally:
-                    self._changed.acquire()
-                    self._is_read = False
-                    self._changed.notify_all()
-                self._take(received)
-
-    def _await_end(self) -> None:
-        """See to the end of a process whose launcher is gone, and which that takes along."""
-        if self._pidfd >= 0:
-            poll = select.poll()
-            poll.register(self._pidfd, select.POLLIN)
-            poll.poll()
-
-    def _take(self, received: tuple[object, list[int]] | None) -> None:
-        if received is None:
-            self._await_end()
-            self._status = 128 + signal.SIGKILL
-            self._failure = self._failure or EngineError("the launcher process is gone", "start a new engine")
-            return
-        message, descriptors = received
-        match message:
-            case ("created", int(pid), int(created)):
-                self._pid, self._created_ns, self._pidfd = pid, created, descriptors[0]
-            case ("complete", int(completed)):
-                self._completed_ns = completed
-            case ("failed", str(step), int(number), str(detail)):
-                self._failure = setup_error(step, number, detail)
-            case ("exited", int(code), int(ended)):
-                self._status = code if code >= 0 else 128 - code
-                self._exited_ns = ended
-
-    def close(self) -> None:
-        """Let go of the channel, which kills the process, and of the pidfd."""
-        with self._changed:
-            if self._channel:
-                self._channel.close()
-                self._channel = None
-            if self._pidfd >= 0:
-                os.close(self._pidfd)
-                self._pidfd = -1
-
-
-def _receive(channel: socket.socket, timeout: float | None) -> tuple[object, list[int]] | None:
-    channel.settimeout(timeout)
-    try:
-        return wire.receive(channel)
-    except ConnectionResetError:
-        return None
-
-
-class Container(_Process):
+class Container(Process):
     """One container; made by Engine.start.
 
     Attributes:
@@ -224,10 +80,11 @@ class Container(_Process):
         deadline = None if timeout is None else time.monotonic() + timeout
         self.await_complete()
         steps = self._engine.exec_steps(spec)
-        request = ("exec", plan.all_flags(spec), self._group.unified, self._group.join, steps)
+        group = self._group
+        request = ("exec", plan.all_flags(spec), group.unified, group.join, steps, False, None)
         out, out_write = os.pipe2(os.O_CLOEXEC)
         err, err_write = os.pipe2(os.O_CLOEXEC)
-        process = _Process()
+        process = Process()
         with open(os.memfd_create("stdin"), "w+b") as given, open(out, "rb", 0), open(err, "rb", 0):
             given.write(stdin or b"")
             given.seek(0)
@@ -239,7 +96,7 @@ class Container(_Process):
                 os.close(out_write)
                 os.close(err_write)
             try:
-                written = _collect((out, err), deadline)
+                written = collect((out, err), deadline)
                 status = process.await_exit(None if deadline is None else max(deadline - time.monotonic(), 0))
             finally:
                 process.close()
@@ -258,18 +115,9 @@ class Container(_Process):
         The kernel keeps signals without a handler from process 1, so one that would end any other process
         kills it.
         """
-        if number in _ENDING and not self._minds(number):
+        if not heeds(self.pid, number):
             number = signal.SIGKILL
         self.signal(number)
-
-    def _minds(self, number: int) -> bool:
-        """Whether the command catches or ignores the signal; see proc_pid_status(5)."""
-        try:
-            with open(f"/proc/{self.pid}/status") as file:
-                masks = [int(line.split()[1], 16) for line in file if line.startswith(("SigIgn:", "SigCgt:"))]
-        except (FileNotFoundError, ProcessLookupError):
-            return False
-        return any(mask >> (number - 1) & 1 for mask in masks)
 
     def stop(self, grace: float = 10.0) -> int:
         """Deliver SIGTERM, after `grace` seconds SIGKILL; returns the exit status."""
@@ -335,7 +183,29 @@ class Container(_Process):
         return self._group.oom_kills() > 0
 
 
-def _collect(descriptors: Sequence[int], deadline: float | None) -> list[bytes]:
+def heeds(pid: int, number: int) -> bool:
+    """Whether process 1 of a namespace catches, ignores or waits for a signal; see signal(7).
+
+    Those that would not end a process anyway count as heeded.
+
+    Args:
+        pid: its process id here.
+        number: the signal.
+    """
+    if number not in _ENDING:
+        return True
+    try:
+        with open(f"/proc/{pid}/status") as file:
+            masks = [int(line.split()[1], 16) for line in file if line.startswith(_MASKS)]
+        with open(f"/proc/{pid}/wchan") as file:
+            # While it waits for signals, the kernel doesn't show them as blocked.
+            is_waiting = "sigtimedwait" in file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return is_waiting or any(mask >> (number - 1) & 1 for mask in masks)
+
+
+def collect(descriptors: Sequence[int], deadline: float | None) -> list[bytes]:
     """All bytes from the pipes until every writer has closed them.
 
     Raises:

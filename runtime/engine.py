@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from runtime import plan, wire
 from runtime.cgroups import detect
@@ -17,17 +17,28 @@ from runtime.cgroups.protocol import Driver
 from runtime.container import Container
 from runtime.errors import EngineError
 from runtime.oci import sealed
+from runtime.process import Detached, Process
 from runtime.spec import ContainerSpec, Namespace
 from runtime.tenancy import Tenancy
 from runtime.veth import Links
 from tare.errors import ImageError, PrivilegeError
 from tare.state import PREFIX, State
 
+if TYPE_CHECKING:
+    from runtime.monitor.parent import Watch
+
 _LAUNCHER = (
     "import os, sys; os.close(int(sys.argv[4])); sys.path.insert(0, sys.argv[3]);"
     " from runtime.launcher import main; main()"
 )
 _PROJECT = str(Path(__file__).parent.parent)
+
+
+class Joined(Protocol):
+    """Control groups to join; see runtime.cgroups.protocol.Group."""
+
+    join: tuple[str, ...]
+    unified: str
 
 
 class Engine:
@@ -111,18 +122,99 @@ class Engine:
             self._started.add(container)
         try:
             container.attach(self.request(request, (stdin, stdout, stderr)))
-            if spec.mappings:
-                if spec.on_disk:
-                    _make_scratch(directory, spec)
-                _map_ids(container.pid, spec)
-                container.go()
-            if spec.interface:
-                container.link = self._links.add(spec.interface, container.pid, name)
-                container.go()
+            if spec.mappings and spec.on_disk:
+                make_scratch(directory, spec)
+            container.link = self._connect(container, spec, name)
         except BaseException:
             container.remove()
             raise
         return container
+
+    def detach(
+        self,
+        spec: ContainerSpec,
+        name: str,
+        *,
+        directory: str,
+        groups: Joined,
+        watch: "Watch",
+        lock: int,
+    ) -> None:
+        """Start a container that outlives this process under a monitor; returns once its command runs.
+
+        Args:
+            spec: the container.
+            name: what its root mount is called.
+            directory: of its writable layer, as `make_scratch` makes it.
+            groups: control groups that are there.
+            watch: see runtime.monitor.parent.
+            lock: descriptor of a lock that has to be held until the container is on record, whatever becomes
+                of this process.
+
+        Raises:
+            TareError: a step of the start failed; the monitor records the end of what was cloned by then.
+        """
+        request = (
+            "detach",
+            name,
+            plan.clone_flags(spec),
+            groups.unified,
+            directory,
+            groups.join,
+            self._steps(spec),
+            watch,
+        )
+        process = Detached()
+        try:
+            process.attach(self._send(request, (lock,)))
+            self._connect(process, spec, name)
+            process.await_command()
+        finally:
+            process.close()
+
+    def exec(
+        self,
+        spec: ContainerSpec,
+        pidfd: int,
+        groups: Joined,
+        stdio: Sequence[int | None],
+        *,
+        terminal: tuple[int, int] | None = None,
+    ) -> Process:
+        """Run another command in a running container.
+
+        Args:
+            spec: the container's, with the command's own argv, env, cwd, uid and gid.
+            pidfd: of the container's first process.
+            groups: the container's control groups.
+            stdio: descriptors, own for None.
+            terminal: rows and columns of a terminal in place of stdio.
+
+        Raises:
+            EngineError: the launcher is gone.
+        """
+        process = Process()
+        process.attach(self.request(self._joining(spec, groups, False, terminal), stdio, (pidfd,)))
+        return process
+
+    def exec_detached(self, spec: ContainerSpec, pidfd: int, groups: Joined, null: int) -> None:
+        """As `exec`, but it outlives this process and nobody learns how it ends; returns once it runs.
+
+        Raises:
+            TareError: it can't be run.
+        """
+        process = Detached()
+        try:
+            process.attach(self.request(self._joining(spec, groups, True, None), (null,) * 3, (pidfd,)))
+            process.await_command()
+        finally:
+            process.close()
+
+    def _joining(
+        self, spec: ContainerSpec, groups: Joined, is_detached: bool, terminal: tuple[int, int] | None
+    ) -> tuple[object, ...]:
+        flags, steps = plan.all_flags(spec), self.exec_steps(spec)
+        return ("exec", flags, groups.unified, groups.join, steps, is_detached, terminal)
 
     def request(
         self, message: tuple[object, ...], stdio: Sequence[int | None], extra: Sequence[int] = ()
@@ -132,12 +224,17 @@ class Engine:
         Raises:
             EngineError: the launcher is gone.
         """
-        ours, theirs = socket.socketpair()
         standard = [number if given is None else given for number, given in enumerate(stdio)]
+        return self._send(message, (*standard, *extra))
+
+    def _send(self, message: tuple[object, ...], descriptors: Sequence[int]) -> socket.socket:
+        if self._control.fileno() < 0:
+            raise EngineError("the engine is closed, and its launcher gone", "start a new engine")
+        ours, theirs = socket.socketpair()
         with theirs:
             try:
                 with self._lock:
-                    wire.send(self._control, message, (theirs.fileno(), *standard, *extra))
+                    wire.send(self._control, message, (theirs.fileno(), *descriptors))
             except OSError as error:
                 ours.close()
                 raise EngineError("the launcher process is gone", "start a new engine") from error
@@ -146,6 +243,17 @@ class Engine:
     def exec_steps(self, spec: ContainerSpec) -> bytes:
         """The plan for another command in a running container."""
         return plan.execute(spec, cache=self._cache)
+
+    def _connect(self, process: Process, spec: ContainerSpec, name: str) -> str:
+        """Make what the process waits for and only the host can; the name of its link, empty without one."""
+        link = ""
+        if spec.mappings:
+            _map_ids(process.pid, spec)
+            process.go()
+        if spec.interface:
+            link = self._links.add(spec.interface, process.pid, name)
+            process.go()
+        return link
 
     def forget(self, container: Container) -> None:
         """Drop a removed container, and its link."""
@@ -197,7 +305,8 @@ def _launch(name: str) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
     return ours, launcher
 
 
-def _make_scratch(directory: str, spec: ContainerSpec) -> None:
+def make_scratch(directory: str, spec: ContainerSpec) -> None:
+    """Make the directory of a writable layer, owned by the user that is root inside."""
     mode = os.stat(spec.rootfs).st_mode & 0o7777
     for path, permissions in ((directory, 0o700), (f"{directory}/upper", mode), (f"{directory}/work", 0o700)):
         os.mkdir(path)

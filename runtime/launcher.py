@@ -3,15 +3,21 @@
 It takes requests over the control socket and answers each over the channel that came with it:
     ("start", id, flags, v2 group or "", directory, group directories, files to join, steps)
         with channel, stdin, stdout, stderr
-    ("exec", flags, v2 group or "", files to join, steps)
+    ("exec", flags, v2 group or "", files to join, steps, detached, terminal size or None)
         with channel, stdin, stdout, stderr, pidfd of the container
+    ("detach", id, flags, v2 group or "", directory, files to join, steps, Watch as a tuple)
+        with channel and the descriptor of a lock, held until all is in place
 Answers:
     ("created", pid, monotonic ns) with a pidfd
     ("complete", monotonic ns), from the child itself, once others can join it
     ("failed", step, errno, detail), from the child itself
     ("exited", status as of waitstatus_to_exitcode, monotonic ns)
+    ("console",) with the master of the terminal, from a child with one
 When a channel closes, its process is killed and what it left on the host removed; when the control socket
 closes, this is done for all. Nothing here decides anything: the plan does.
+
+What is detached is spared. A process of its own clones its first process, puts the container on record, and
+becomes the monitor; the channel closes when both run their programs.
 """
 
 from __future__ import annotations
@@ -26,10 +32,13 @@ import time
 from runtime import syscalls, teardown, wire
 from runtime.child import SETUP_FAILED, Child
 from runtime.light import signal, socket
+from runtime.monitor.parent import Parent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
+
+    from runtime.monitor.parent import Watch
 
 
 class _Running:
@@ -49,14 +58,17 @@ class Launcher:
 
     Args:
         control: the socket on which requests arrive.
+        host: descriptor of the host's mount namespace.
     """
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, host: int) -> None:
         self._control = control
+        self._host = host
         self._self = os.pidfd_open(os.getpid())
         self._poll = select.epoll()
         self._poll.register(control, select.EPOLLIN)
         self._running: dict[int, _Running] = {}
+        self._detached: dict[int, int] = {}
 
     def serve(self) -> None:
         """Answer requests until the engine closes the control socket, then end everything."""
@@ -70,6 +82,10 @@ class Launcher:
                     self._request(*received)
                 elif descriptor in self._running:
                     self._event(descriptor)
+                elif descriptor in self._detached:
+                    self._poll.unregister(descriptor)
+                    os.waitpid(self._detached.pop(descriptor), 0)
+                    os.close(descriptor)
 
     def _receive(self) -> tuple[Any, list[int]] | None:
         try:
@@ -115,6 +131,8 @@ class Launcher:
         unified: str,
         groups: list[str],
         plan: bytes,
+        is_detached: bool,
+        terminal: tuple[int, int] | None,
     ) -> None:
         try:
             pid, pidfd = self._clone(0, "")
@@ -123,9 +141,43 @@ class Launcher:
             return
         if pid == 0:
             *stdio, pidfd = descriptors
-            child = Child(channel, stdio, launcher=self._self)
+            launcher = -1 if is_detached else self._self
+            child = Child(channel, stdio, launcher=launcher, joins_terminal=terminal)
             _join_and_run(child, channel, pidfd, flags, unified, groups, marshal.loads(plan))
-        self._track(pid, pidfd, channel, ("", []))
+        if is_detached:
+            self._release(pid, pidfd, channel)
+        else:
+            self._track(pid, pidfd, channel, ("", []))
+
+    def _detach(
+        self,
+        channel: socket.socket,
+        _: list[int],
+        name: str,
+        flags: int,
+        unified: str,
+        directory: str,
+        groups: list[str],
+        plan: bytes,
+        watch: Watch,
+    ) -> None:
+        steps = [("open_groups", groups), ("join_groups",), *marshal.loads(plan)]
+        try:
+            pid, pidfd = self._clone(0, "")
+        except OSError as error:
+            self._refuse(channel, "clone", error)
+            return
+        if pid == 0:
+            Parent(channel, self._host, watch).run(
+                name, directory, steps, lambda: self._clone(flags, unified)
+            )
+        self._release(pid, pidfd, channel)
+
+    def _release(self, pid: int, pidfd: int, channel: socket.socket) -> None:
+        """Leave a process to itself, but for reaping it."""
+        channel.close()
+        self._detached[pidfd] = pid
+        self._poll.register(pidfd, select.EPOLLIN)
 
     def _clone(self, flags: int, unified: str) -> tuple[int, int]:
         if not unified:
@@ -210,6 +262,8 @@ def _join_and_run(
         os._exit(SETUP_FAILED)
     if pid == 0:
         child.run([("join_groups",), *steps])
+    if child.outlives_parent:
+        os._exit(0)
     syscalls.close_range(3, 0xFFFFFFFF, 0)
     _, status = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(status)
@@ -231,6 +285,7 @@ def main() -> NoReturn:
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
     os.umask(0)
+    host = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
     syscalls.unshare(syscalls.CLONE_NEWNS)
     syscalls.mount_setattr(syscalls.AT_FDCWD, "/", propagation=syscalls.MS_SLAVE, recursive=True)
     os.chdir("/")
@@ -238,5 +293,5 @@ def main() -> NoReturn:
     sys.meta_path.clear()
     gc.disable()
     gc.freeze()
-    Launcher(control).serve()
+    Launcher(control, host).serve()
     os._exit(0)

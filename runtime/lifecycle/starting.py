@@ -1,0 +1,159 @@
+"""Starting a container that outlives us, and starting or removing it again after its end."""
+
+import os
+import shutil
+import signal
+import sys
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from runtime.engine import Engine, make_scratch
+from runtime.lifecycle import groups as control_groups
+from runtime.lifecycle import journal
+from runtime.lifecycle.record import Record, boot_id, has_ended
+from runtime.monitor import program
+from runtime.spec import Bind, ContainerSpec
+from tare.errors import TareError
+from tare.state import PREFIX, State
+
+FIRST_DELAY = 100
+"""Milliseconds before the first restart in a row, each next taking twice as long up to LONGEST_DELAY."""
+LONGEST_DELAY = 60_000
+LONG_RUN = 10 * 10**9
+"""Nanoseconds after which a container counts as having run well, and the delay is the first again."""
+_INIT = "/dev/init"
+_COMMAND = "import sys; sys.path.insert(0, sys.argv[1]); from runtime.lifecycle.command import main; main()"
+_PROJECT = str(Path(__file__).parents[2])
+
+
+def launch(
+    state: State, engine: Engine, record: Record, lock: int, events: journal.Journal, *, restarts: int = 0
+) -> None:
+    """Start a container that doesn't run, and whose lock the caller holds.
+
+    Args:
+        state: where it is.
+        engine: starts it.
+        record: the container.
+        lock: descriptor of the lock.
+        events: where its end will be told.
+        restarts: how often it was started again in a row.
+
+    Raises:
+        TareError: it could not be started, which is on record too.
+    """
+    end_monitor(record)
+    delay = _delay(record, restarts)
+    spec = prepared_spec(record)
+    record.mark_stopped(False)
+    run = record.run + 1
+    groups = None
+    try:
+        groups = control_groups.create(state, record.id, spec.limits, record.settings.resources)
+        values = {
+            "run": run,
+            "boot": boot_id(),
+            "cgroups": groups.saved(),
+            "restarts": restarts,
+            "delay": delay,
+        }
+        options = [
+            "-n", str(run), "-o", control_groups.oom_file(groups),
+            *_options(state, record, events, delay),
+            *(word for path in dict.fromkeys(groups.paths.values()) for word in ("-g", path)),
+        ]  # fmt: skip
+        settings = record.settings
+        layer = f"{record.path}/layer"
+        if not os.path.isdir(f"{layer}/work"):  # noqa: PTH112 - plain strings
+            shutil.rmtree(layer, ignore_errors=True)
+            make_scratch(layer, spec)
+        engine.detach(
+            spec,
+            f"{PREFIX}{state.tag}-{record.id[:12]}",
+            directory=layer,
+            groups=groups,
+            watch=(record.path, values, program.words(), options, settings.tty, settings.open_stdin),
+            lock=lock,
+        )
+    except TareError as error:
+        record.refresh()
+        if record.run == run:
+            end_monitor(record)
+            record.state["run"] = run - 1
+        if groups:
+            groups.remove()
+        record.fail(error.exit_code, str(error), time.time_ns())
+        raise
+    record.refresh()
+
+
+def prepared_spec(record: Record) -> ContainerSpec:
+    """What the container runs, with what its settings add."""
+    settings = record.settings
+    spec = settings.spec
+    hostname = settings.hostname or record.id[:12]
+    spec = replace(spec, hostname=hostname, env={"HOSTNAME": hostname, **spec.env})
+    if settings.tty:
+        spec = replace(spec, env={"TERM": "xterm", **spec.env})
+    if settings.init:
+        binds = (*spec.binds, Bind(program.init(), _INIT, read_only=True))
+        spec = replace(spec, argv=(_INIT, "init", *spec.argv), binds=binds)
+    return spec
+
+
+def end_monitor(record: Record) -> None:
+    """End a monitor, as when it waits to start its container again; it may also be this very process."""
+    pidfd = record.pidfd("monitor")
+    if pidfd < 0:
+        return
+    try:
+        if record.state["monitor"] != os.getpid():
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            has_ended(pidfd, None)
+    finally:
+        os.close(pidfd)
+    pidfd = record.pidfd()
+    if pidfd >= 0:
+        try:
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            has_ended(pidfd, None)
+        finally:
+            os.close(pidfd)
+
+
+def event_attributes(record: Record) -> dict[str, str]:
+    """What every event of a container says of it."""
+    return {**record.settings.labels, "image": record.settings.image, "name": record.name}
+
+
+def _delay(record: Record, restarts: int) -> int:
+    """How long the monitor waits at the next end, should that come soon."""
+    if not restarts:
+        return FIRST_DELAY
+    ran = record.exit().finished_at - int(record.state.get("started_at", 0))
+    return FIRST_DELAY if ran >= LONG_RUN else min(2 * int(record.state.get("delay", 50)), LONGEST_DELAY)
+
+
+def _options(state: State, record: Record, events: journal.Journal, delay: int) -> list[str]:
+    settings = record.settings
+    options = ["-e", str(events.path), "-d", journal.head(record.id, event_attributes(record))]
+    if settings.log.max_size is not None:
+        options += ["-s", str(settings.log.max_size), "-f", str(settings.log.max_file)]
+    if settings.health:
+        options += ["-i", str(max(round(settings.health.interval * 1000), 1))]
+        options += _words("-c", "health", state, record)
+    if settings.auto_remove:
+        options += _words("-a", "ended", state, record)
+    elif settings.restart.name != "no":
+        options += ["-r", str(delay), *_words("-a", "ended", state, record)]
+    return options
+
+
+def _words(option: str, action: str, state: State, record: Record) -> list[str]:
+    command = [
+        sys.executable, "-I", "-c", _COMMAND, _PROJECT, action, str(state.data), str(state.run), record.id
+    ]  # fmt: skip
+    return [word for each in command for word in (option, each)]

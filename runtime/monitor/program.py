@@ -1,0 +1,38 @@
+"""Where the monitor's program is."""
+
+import sys
+import sysconfig
+from pathlib import Path
+
+from tare.errors import PrivilegeError
+
+_PYTHON = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); from runtime.monitor.substitute import main; main()"
+)
+_PROJECT = str(Path(__file__).parents[2])
+
+
+def words() -> list[str]:
+    """The program and its first arguments: the compiled one, or the one in Python where there is none."""
+    compiled = _compiled()
+    return [compiled] if compiled else [sys.executable, "-S", "-I", "-c", _PYTHON, _PROJECT]
+
+
+def init() -> Path:
+    """The compiled program, which is also what --init puts into a container.
+
+    Raises:
+        PrivilegeError: it was installed without a C compiler.
+    """
+    compiled = _compiled()
+    if not compiled:
+        raise PrivilegeError("there is no program for --init", "install tarebench again with a C compiler")
+    return Path(compiled)
+
+
+def _compiled() -> str:
+    for directory in (Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))):
+        program = directory / "tarebox-monitor"
+        if program.exists():
+            return str(program)
+    return ""

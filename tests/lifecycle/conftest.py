@@ -1,0 +1,85 @@
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from leftovers import leftovers
+
+from runtime import ContainerSpec, Images
+from runtime.clean import clean
+from runtime.lifecycle import Containers, Settings
+from tare.state import State
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory) -> Path:
+    return Images(State.at(tmp_path_factory.mktemp("images"))).bootstrap_busybox()
+
+
+@pytest.fixture
+def state(tmp_path) -> Iterator[State]:
+    """A state root of its own, found clean once all containers are removed."""
+    state = State.at(tmp_path)
+    before = len(os.listdir("/proc/self/fd"))
+    yield state
+    with Containers(state) as containers:
+        for record in containers.list(every=True):
+            containers.remove(record.id, force=True)
+    left = leftovers(state)
+    clean(state)
+    assert left == []
+    assert len(os.listdir("/proc/self/fd")) <= before
+    kept = [path.name for path in state.data.joinpath("containers2").iterdir()]
+    assert sorted(kept) == ["lock", "names"]
+    assert list(state.data.joinpath("containers2/names").iterdir()) == []
+
+
+@pytest.fixture
+def containers(state) -> Iterator[Containers]:
+    with Containers(state) as containers:
+        yield containers
+
+
+@pytest.fixture
+def settings(image) -> Callable[..., Settings]:
+    """Settings for a command in the busybox image."""
+
+    def made(*argv: str, spec: dict | None = None, **fields) -> Settings:
+        return Settings(ContainerSpec(image, argv, **(spec or {})), image="busybox", **fields)
+
+    return made
+
+
+@pytest.fixture
+def run(containers, settings) -> Callable[..., str]:
+    """Runs a command in a new container; its id."""
+
+    def ran(*argv: str, name: str = "", **fields) -> str:
+        return containers.run(settings(*argv, **fields), name=name)
+
+    return ran
+
+
+@pytest.fixture
+def output(containers) -> Callable[[str], str]:
+    """What a container wrote so far."""
+    return lambda name: "".join(entry.text for entry in containers.logs(name))
+
+
+@pytest.fixture
+def killed() -> Callable[[int], None]:
+    """Kills a process and waits for its end."""
+
+    def kill(pid: int) -> None:
+        descriptor = os.pidfd_open(pid)
+        try:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+        finally:
+            os.close(descriptor)
+
+    return kill
