@@ -51,7 +51,7 @@ def evil(bundle, share, tmp_path) -> Path:
     """An image with programs of its own in all places where ours look for theirs; its library."""
     root = bundle.own_root()
     modules = [*(f"runtime/oci/{name}" for name in OURS), "runtime/__init__", "sitecustomize", *STANDARD]
-    for directory in {str(PROJECT), os.path.dirname(os.__file__), "/evil", "", *sys.path}:
+    for directory in {str(PROJECT), str(Path(os.__file__).parent), "/evil", "", *sys.path}:
         for name in modules:
             for ending in (".py", "/__init__.py"):
                 path = root / directory.lstrip("/") / f"{name}{ending}"

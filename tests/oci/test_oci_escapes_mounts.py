@@ -109,6 +109,22 @@ def test_place_exchanged_meanwhile_stays_in_the_root(oci, bundle, decoy, tmp_pat
     assert all("Traceback" not in each.stderr for each in ended)
 
 
+@pytest.mark.parametrize("destination", ["/dev", "dev", "//dev/"])
+def test_nothing_is_made_in_the_hosts_devices(oci, bundle, decoy, destination):
+    """config-linux.md, Devices: nothing is made in a /dev that is shown from the host."""
+    for target in ("/dev", "/dev/pts", "/dev/shm"):
+        bundle.unmount(target)
+    bundle.mount(destination, "none", str(decoy), "bind")
+    bundle.linux["devices"] = [{"path": "/dev/made", "type": "c", "major": 1, "minor": 3}]
+    assert oci.inside(bundle, "ls /dev") == "secret\n"
+
+
+def test_files_of_lxcfs_are_mounted_in_proc(oci, bundle, decoy):
+    """CVE-2019-16884: what is refused inside /proc isn't more than has to be."""
+    bundle.mount("/proc/uptime", "none", str(decoy / "secret"), "bind", "ro")
+    assert oci.inside(bundle, "cat /proc/uptime") == "secret\n"
+
+
 @pytest.mark.parametrize("name", ["proc", "sys"])
 @pytest.mark.parametrize("kind", ["link", "dangling", "file"])
 def test_kernel_filesystem_is_mounted_nowhere_else(oci, bundle, root, name, kind):
