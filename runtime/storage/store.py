@@ -68,8 +68,8 @@ class Store:
         name = _file_name(chain_id)
         with self._locks.held(name):
             with self._locks.held(_ALL):
-                if user := next(self._users(chain_id), None):
-                    raise ImageError(f"the layer {chain_id} is in use by {user}", "remove that first")
+                if users := list(self._users(chain_id)):
+                    raise ImageError(f"the layer {chain_id} is in use by {users[0]}", "remove that first")
                 if not self.has_layer(chain_id):
                     return
                 old = self._layers / f".old-{name}"
@@ -229,7 +229,13 @@ def opened(path: Path) -> Iterator[int]:
     Raises:
         OSError: as open(2).
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    with closed(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as descriptor:
+        yield descriptor
+
+
+@contextmanager
+def closed(descriptor: int) -> Iterator[int]:
+    """A descriptor that is closed in the end."""
     try:
         yield descriptor
     finally:

@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from typing import IO
 
 from runtime import syscalls, teardown
 from runtime.storage import extents
@@ -62,6 +63,17 @@ def status(descriptor: int, name: str) -> os.stat_result:
     return os.stat(name, dir_fd=descriptor, follow_symlinks=False)
 
 
+@contextmanager
+def reading(parent: int, name: str) -> Iterator[IO[bytes]]:
+    """A regular file, opened to read it.
+
+    Raises:
+        OSError: it can't be, or is a symbolic link (ELOOP).
+    """
+    with os.fdopen(os.open(name, _READ, dir_fd=parent), "rb") as file:
+        yield file
+
+
 def attribute(descriptor: int, name: str, key: str) -> bytes:
     """An extended attribute of an entry itself, empty when it has none."""
     try:
@@ -100,11 +112,8 @@ def _has_extents(entry: os.stat_result) -> bool:
 
 
 def _unshared(parent: int, name: str) -> int | None:
-    descriptor = os.open(name, _READ, dir_fd=parent)
-    try:
-        return extents.unshared(descriptor)
-    finally:
-        os.close(descriptor)
+    with reading(parent, name) as file:
+        return extents.unshared(file.fileno())
 
 
 def remove_attribute(descriptor: int, name: str, key: str) -> None:
@@ -128,7 +137,7 @@ def copy(source: int, target: int, owner: tuple[int, int] | None = None) -> None
 
     Args:
         source: descriptor of the directory to read.
-        target: descriptor of the directory to fill; what is in the way is replaced, directories are merged.
+        target: descriptor of the directory to fill; files are replaced, directories merged.
         owner: who is to own the copies, None for the owners of the originals.
 
     Raises:
@@ -154,34 +163,72 @@ def copy(source: int, target: int, owner: tuple[int, int] | None = None) -> None
 def copy_entry(
     source: int, name: str, target: int, new_name: str, owner: tuple[int, int] | None = None
 ) -> None:
-    """Copy one entry with its attributes, of a directory only itself; what is in the way is replaced.
+    """Copy one entry with its attributes, of a directory only itself; a file in the way of one is replaced.
+
+    With a new owner it loses what would lend that owner's power to others: set-id bits and capabilities.
 
     Raises:
-        OSError: it can't be read or written.
+        OSError: it can't be read or written, a directory and a file are in each other's way, or a device is
+            to have a new owner.
     """
     entry = status(source, name)
     mode = entry.st_mode
+    if owner and (stat.S_ISBLK(mode) or stat.S_ISCHR(mode)):
+        raise PermissionError(errno.EPERM, "a device is only copied with its owner", name)
     if stat.S_ISDIR(mode):
-        _make_directory(target, new_name)
+        make_directory(target, new_name)
     else:
-        remove(target, new_name)
+        replace(target, new_name)
     if stat.S_ISREG(mode):
         _copy_file(source, name, target, new_name)
     elif stat.S_ISLNK(mode):
         os.symlink(os.readlink(name, dir_fd=source), new_name, dir_fd=target)
     elif not stat.S_ISDIR(mode):
         os.mknod(new_name, mode, entry.st_rdev, dir_fd=target)
-    held = os.open(new_name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=target)
-    try:
-        # By the descriptor, as a container may have put a link in its place by now.
-        copied = f"/proc/self/fd/{held}"
+    _copy_status(f"/proc/self/fd/{source}/{name}", entry, target, new_name, owner)
+
+
+def _copy_status(
+    path: str, entry: os.stat_result, target: int, name: str, owner: tuple[int, int] | None
+) -> None:
+    mode = stat.S_IMODE(entry.st_mode)
+    keys = attributes(path)
+    if owner:
+        mode &= ~(stat.S_ISUID | stat.S_ISGID) if not stat.S_ISDIR(entry.st_mode) else mode
+        keys = [key for key in keys if key.startswith("user.")]
+    with held(target, name) as copied:
         os.chown(copied, *(owner or (entry.st_uid, entry.st_gid)))
-        if not stat.S_ISLNK(mode):
-            os.chmod(copied, stat.S_IMODE(mode))
-        _copy_attributes(f"/proc/self/fd/{source}/{name}", copied)
+        if not stat.S_ISLNK(entry.st_mode):
+            os.chmod(copied, mode)
+        for key in keys:
+            # Filesystems have lists of their own in `system.`, which need not fit another.
+            with suppress(OSError) if key.startswith("system.") else nullcontext():
+                os.setxattr(copied, key, os.getxattr(path, key, follow_symlinks=False))
         os.utime(copied, ns=(entry.st_atime_ns, entry.st_mtime_ns))
+
+
+@contextmanager
+def held(parent: int, name: str) -> Iterator[str]:
+    """A path that stays with the entry itself, whatever a container puts in its place meanwhile.
+
+    Raises:
+        OSError: as open(2).
+    """
+    descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        yield f"/proc/self/fd/{descriptor}"
     finally:
-        os.close(held)
+        os.close(descriptor)
+
+
+def replace(parent: int, name: str) -> None:
+    """Remove an entry that is no directory; a missing one is no fault.
+
+    Raises:
+        OSError: it is a directory.
+    """
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=parent)
 
 
 def remove(parent: int, name: str) -> None:
@@ -198,75 +245,73 @@ def remove(parent: int, name: str) -> None:
         teardown.remove_tree(f"/proc/self/fd/{parent}/{name}")
 
 
-def _make_directory(target: int, name: str) -> None:
+def make_directory(parent: int, name: str) -> None:
+    """Make a directory unless it is there.
+
+    Raises:
+        OSError: something else is there.
+    """
     try:
-        os.mkdir(name, 0o700, dir_fd=target)
+        os.mkdir(name, 0o700, dir_fd=parent)
     except FileExistsError:
-        if not stat.S_ISDIR(status(target, name).st_mode):
-            os.unlink(name, dir_fd=target)
-            os.mkdir(name, 0o700, dir_fd=target)
+        if not stat.S_ISDIR(status(parent, name).st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name) from None
 
 
 def _link(root: int, first: str, into: int, name: str) -> None:
     parent, _, base = first.rpartition("/")
-    remove(into, name)
+    replace(into, name)
     with directory(root, parent) as descriptor:
         os.link(base, name, src_dir_fd=descriptor, dst_dir_fd=into, follow_symlinks=False)
 
 
 def _copy_file(source: int, name: str, target: int, new_name: str) -> None:
-    reading = os.open(name, _READ, dir_fd=source)
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        writing = os.open(new_name, flags, 0o600, dir_fd=target)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with reading(source, name) as original:
+        copied = os.open(new_name, flags, 0o600, dir_fd=target)
         try:
-            _copy_content(reading, writing)
+            _copy_content(original.fileno(), copied)
         finally:
-            os.close(writing)
-    finally:
-        os.close(reading)
+            os.close(copied)
 
 
-def _copy_content(reading: int, writing: int) -> None:
+def _copy_content(source: int, target: int) -> None:
     try:
-        fcntl.ioctl(writing, _FICLONE, reading)
+        fcntl.ioctl(target, _FICLONE, source)
         return
     except OSError as error:
         if error.errno not in _NOT_CLONED:
             raise
-    size = os.fstat(reading).st_size
+    size = os.fstat(source).st_size
     start = 0
     while start < size:
         try:
-            start = os.lseek(reading, start, os.SEEK_DATA)
+            start = os.lseek(source, start, os.SEEK_DATA)
         except OSError as error:
             if error.errno == errno.ENXIO:
                 break
             raise
-        end = os.lseek(reading, start, os.SEEK_HOLE)
-        os.lseek(writing, start, os.SEEK_SET)
-        os.lseek(reading, start, os.SEEK_SET)
-        start = _copy_data(reading, writing, start, end)
-    os.ftruncate(writing, size)
+        end = os.lseek(source, start, os.SEEK_HOLE)
+        os.lseek(target, start, os.SEEK_SET)
+        os.lseek(source, start, os.SEEK_SET)
+        start = _copy_data(source, target, start, end)
+    os.ftruncate(target, size)
 
 
-def _copy_data(reading: int, writing: int, start: int, end: int) -> int:
+def _copy_data(source: int, target: int, start: int, end: int) -> int:
     while start < end:
-        copied = os.sendfile(writing, reading, None, min(end - start, _PART))
+        copied = os.sendfile(target, source, None, min(end - start, _PART))
         if not copied:
             break
         start += copied
     return end
 
 
-def _copy_attributes(path: str, copied: str) -> None:
+def attributes(path: str) -> list[str]:
+    """Names of the extended attributes of an entry itself."""
     try:
-        keys = os.listxattr(path, follow_symlinks=False)
+        return os.listxattr(path, follow_symlinks=False)
     except OSError as error:
         if error.errno == errno.EOPNOTSUPP:
-            return
+            return []
         raise
-    for key in keys:
-        # Filesystems have lists of their own in `system.`, which need not fit another.
-        with suppress(OSError) if key.startswith("system.") else nullcontext():
-            os.setxattr(copied, key, os.getxattr(path, key, follow_symlinks=False))

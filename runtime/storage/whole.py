@@ -92,7 +92,7 @@ def _merge(source: int, target: int) -> None:
                 if compare.is_whiteout(entry):
                     tree.remove(into, name)
                 elif stat.S_ISDIR(entry.st_mode):
-                    if compare.is_opaque(descriptor, name):
+                    if compare.is_opaque(descriptor, name) or _is_file(into, name):
                         tree.remove(into, name)
                     tree.copy_entry(descriptor, name, into, name)
                     for key in compare.OPAQUE:
@@ -102,6 +102,13 @@ def _merge(source: int, target: int) -> None:
                     tree.remove(into, name)
                     os.rename(name, name, src_dir_fd=descriptor, dst_dir_fd=into)
     tree.set_times(target, times)
+
+
+def _is_file(parent: int, name: str) -> bool:
+    try:
+        return not stat.S_ISDIR(tree.status(parent, name).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def _extract(after: int, before: int, into: int) -> None:

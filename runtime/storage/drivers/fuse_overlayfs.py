@@ -11,8 +11,11 @@ from runtime import syscalls
 from runtime.errors import EngineError
 from runtime.storage.drivers.overlay import Overlay
 from runtime.storage.protocol import Root
+from runtime.storage.store import closed, opened
 
 _PROGRAM = "fuse-overlayfs"
+_CHATTER = "unknown argument ignored"
+"""What it says of `lazytime` whenever it starts."""
 _NOT_MOUNTED = (errno.EINVAL, errno.ENOENT)
 
 
@@ -39,9 +42,12 @@ class FuseOverlayfs(Overlay):
     def root(self, container: str) -> Root:
         """See Driver."""
         root = self._root(container)
+        merged = self._merged(container)
         with self._locks.held(container):
-            if not _is_served(self._merged(container)):
-                self._serve(container, self._lowers(self._chain(container)), writable=True)
+            if not _is_served(merged):
+                merged.mkdir(exist_ok=True, mode=0o700)
+                with closed(self._mount(self._image(container), merged.parent, writable=True)) as mounted:
+                    syscalls.move_mount(mounted, syscalls.AT_FDCWD, str(merged))
         return root
 
     def release(self, container: str) -> None:
@@ -51,49 +57,54 @@ class FuseOverlayfs(Overlay):
     @contextmanager
     def opened(self, container: str) -> Iterator[int]:
         """See Driver; here the container may run."""
-        was_served = _is_served(self._merged(container))
-        self.root(container)
-        mounted = os.open(self._merged(container), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            yield mounted
-        finally:
-            os.close(mounted)
-            if not was_served:
-                self.release(container)
+        lowers, merged = self._image(container), self._merged(container)
+        if _is_served(merged):
+            with opened(merged) as descriptor:
+                yield descriptor
+        else:
+            with closed(self._mount(lowers, merged.parent, writable=True)) as descriptor:
+                yield descriptor
 
     def _root(self, container: str) -> Root:
         self._chain(container)
         return Root(directory=self._merged(container))
 
-    def _mount(self, lowers: tuple[Path, ...], place: Path, *, writable: bool) -> int:
-        merged = self._serve(place.name, lowers, writable=writable)
-        try:
-            return os.open(merged, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        finally:
-            _unmount(merged)
-
     def _merged(self, container: str) -> Path:
         return self._containers / container / "merged"
 
-    def _serve(self, container: str, lowers: tuple[Path, ...], *, writable: bool) -> Path:
-        """Mount a container's root, or what it is based on; the program stays until that is unmounted.
+    def _image(self, container: str) -> tuple[Path, ...]:
+        return self._lowers(self._chain(container))
+
+    def _mount(self, lowers: tuple[Path, ...], place: Path, *, writable: bool) -> int:
+        """A detached mount, whose process ends with it.
 
         Raises:
-            EngineError: it can't.
+            EngineError: it can't be made.
         """
-        import subprocess
-
-        place = self._containers / container
-        merged = self._merged(container) if writable else place / "image"
-        merged.mkdir(exist_ok=True, mode=0o700)
-        # Relative, as its options know colons and commas.
-        options = [f"fsname={self._prefix}-{container[:12]}", "allow_other"]
-        options.append("lowerdir=" + ":".join(str(lower.relative_to(self._directory)) for lower in lowers))
+        # Relative to the directory it starts in, as its options know colons and commas.
+        layers = ":".join(str(lower.relative_to(self._directory)) for lower in lowers)
+        options = [f"lowerdir={layers}"]
         if writable:
             options += [f"{key}dir={(place / key).relative_to(self._directory)}" for key in ("upper", "work")]
+        device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            mounted = _connect(device, f"{self._prefix}-{place.name[:12]}")
+            try:
+                self._serve(device, ",".join(options))
+            except BaseException:
+                os.close(mounted)
+                raise
+            return mounted
+        finally:
+            os.close(device)
+
+    def _serve(self, device: int, options: str) -> None:
+        import subprocess
+
         ran = subprocess.run(
-            [_PROGRAM, "-o", ",".join(options), str(merged)],
+            [_PROGRAM, "-o", options, f"/dev/fd/{device}"],
             cwd=self._directory,
+            pass_fds=[device],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -101,16 +112,39 @@ class FuseOverlayfs(Overlay):
             check=False,
         )
         if ran.returncode:
-            reason = (ran.stderr.strip().splitlines() or [f"status {ran.returncode}"])[-1]
+            said = [line for line in ran.stderr.splitlines() if line and not line.startswith(_CHATTER)]
+            reason = said[-1] if said else f"exit status {ran.returncode}"
             raise EngineError(
-                f"{_PROGRAM} can't mount the root of {container}: {reason}", "see its manual page"
+                f"can't mount with {options}: {reason}", "see the manual page of fuse-overlayfs"
             )
-        return merged
+
+
+def _connect(device: int, name: str) -> int:
+    """A detached FUSE mount that is served through the device; see the kernel's filesystems/fuse.rst."""
+    context = syscalls.fsopen("fuse")
+    try:
+        for key, value in (
+            ("source", name),
+            ("subtype", _PROGRAM),
+            ("fd", str(device)),
+            ("rootmode", "40000"),
+            ("user_id", str(os.geteuid())),
+            ("group_id", str(os.getegid())),
+        ):
+            syscalls.fsconfig_string(context, key, value)
+        for key in ("allow_other", "default_permissions"):
+            syscalls.fsconfig_flag(context, key)
+        syscalls.fsconfig_create(context)
+        return syscalls.fsmount(context, 0)
+    finally:
+        os.close(context)
 
 
 def _is_served(merged: Path) -> bool:
     """Whether a root is mounted there; one whose process died is unmounted."""
     try:
+        # What stat(2) says is remembered for long after the end of the process.
+        os.statvfs(merged)
         return merged.stat().st_dev != merged.parent.stat().st_dev
     except FileNotFoundError:
         return False

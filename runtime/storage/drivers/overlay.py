@@ -9,7 +9,7 @@ from pathlib import Path
 from runtime import syscalls
 from runtime.storage import overlayfs
 from runtime.storage.protocol import ROOT, Owner, Root
-from runtime.storage.store import Store, like, measure, opened
+from runtime.storage.store import Store, closed, like, measure, opened
 
 _PROBE = "tare-probe"
 
@@ -44,11 +44,8 @@ class Overlay(Store):
     def opened(self, container: str) -> Iterator[int]:
         """See Driver."""
         lowers = self._lowers(self._chain(container))
-        mounted = self._mount(lowers, self._containers / container, writable=True)
-        try:
+        with closed(self._mount(lowers, self._containers / container, writable=True)) as mounted:
             yield mounted
-        finally:
-            os.close(mounted)
 
     @contextmanager
     def difference(self, container: str) -> Iterator[Path]:
@@ -88,12 +85,11 @@ class Overlay(Store):
     def _compared(self, container: str) -> Iterator[tuple[int, int, bool]]:
         lowers = self._lowers(self._chain(container))
         place = self._containers / container
-        with opened(place / "upper") as upper:
-            before = self._mount(lowers, place, writable=False)
-            try:
-                yield upper, before, True
-            finally:
-                os.close(before)
+        with (
+            opened(place / "upper") as upper,
+            closed(self._mount(lowers, place, writable=False)) as before,
+        ):
+            yield upper, before, True
 
     def _mount(self, lowers: tuple[Path, ...], place: Path, *, writable: bool) -> int:
         if not writable and len(lowers) == 1:
