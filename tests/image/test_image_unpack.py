@@ -226,3 +226,12 @@ def test_a_tree_made_by_tar_is_the_same(tmp_path: Path) -> None:
     same_sizes = [sorted(line for line in lines if b" d " not in line) for lines in listing]
     assert same_sizes[0] == same_sizes[1]
     subprocess.run(["diff", "-r", "--no-dereference", expected, found], check=True)
+
+
+def test_times_no_file_can_have_become_the_first_or_last(tmp_path: Path) -> None:
+    info, data = member("x")
+    info.pax_headers = {"mtime": "99999999999999999999"}
+    early, _ = member("y")
+    early.pax_headers = {"mtime": "-99999999999999999999"}
+    unpacked(tmp_path, (info, data), (early, b""))
+    assert (tmp_path / "y").stat().st_mtime < 0 < (tmp_path / "x").stat().st_mtime
