@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 
 from runtime import light, syscalls, wire
+from runtime.oci.errors import OciError
 from runtime.oci.failures import setup_failure
 from runtime.oci.init import Init
 from runtime.steps.base import SETUP_FAILED
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from runtime.steps.base import Step
 
     _Message = tuple[Any, list[int]]
+
+
+_STOPPED_FOR = 3000
+"""Milliseconds that a process may have to be continued in, as a hostile container may stop what joins it."""
 
 
 class Child:
@@ -42,15 +48,25 @@ class Child:
         """The next it reports, with descriptors; empty when it has become its command, or ended.
 
         Raises:
-            TareError: a step failed.
+            TareError: a step failed, or another process of the container has stopped it.
         """
-        received = self._early.pop(0) if self._early else _receive(self._channel)
+        received = self._early.pop(0) if self._early else self._next()
         if received is None:
             return "", []
         (kind, *values), descriptors = received
         if kind == "failed":
             raise setup_failure(*values)
         return kind, descriptors
+
+    def _next(self) -> _Message | None:
+        poll = select.poll()
+        poll.register(self._channel, select.POLLIN)
+        while not poll.poll(_STOPPED_FOR):
+            if os.waitid(os.P_PIDFD, self.pidfd, os.WSTOPPED | os.WNOHANG | os.WNOWAIT):
+                raise OciError(
+                    "the process was stopped before it could run its command", "see who sent SIGSTOP"
+                )
+        return _receive(self._channel)
 
     def go(self) -> None:
         """Let it go past where it waits for its id mapping, or for the container to be on record."""

@@ -3,6 +3,7 @@
  *   watch DIRECTORY MARKER   stops each process that appears in /proc, looks through it for the host's
  *                            DIRECTORY, which holds a file `secret`, and for MARKER in its environment; prints
  *                            what the process runs and what it gives away, and lets it go on
+ *   stop                     stops each process that appears in /proc for good
  *   exchange ONE TWO         exchanges two names of files for ten seconds at the most
  *   keep COMMAND...          runs a command with a session keyring that holds the key `tare-secret`
  *   find                     prints the error of finding that key
@@ -92,6 +93,7 @@ static void look_through(int process, const char *directory, const char *marker)
     puts("");
 }
 
+/* Without a directory to look for, stops all for good. */
 static void watch(const char *directory, const char *marker)
 {
     static bool seen[1 << 22];
@@ -108,6 +110,8 @@ static void watch(const char *directory, const char *marker)
             if (is_first)
                 continue;
             kill(process, SIGSTOP);
+            if (!directory)
+                continue;
             look_through(process, directory, marker);
             kill(process, SIGCONT);
         }
@@ -143,6 +147,8 @@ int main(int count, char **arguments)
     alarm(30);
     if (!strcmp(what, "watch") && count == 4)
         watch(arguments[2], arguments[3]);
+    else if (!strcmp(what, "stop"))
+        watch(NULL, NULL);
     else if (!strcmp(what, "exchange") && count == 4)
         exchange(arguments[2], arguments[3]);
     else if (!strcmp(what, "keep") && count > 2)

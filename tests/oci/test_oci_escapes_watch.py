@@ -66,9 +66,9 @@ def hostile(bundle, helper) -> Bundle:
 
 
 @contextmanager
-def watching(oci, bundle: Bundle, host: Host, **more: object) -> Iterator[Lines]:
+def watching(oci, bundle: Bundle, *what: str) -> Iterator[Lines]:
     """What a container prints about others that appear in its PID namespace."""
-    bundle.process["args"] = ["/mnt/escape_helper", "watch", str(host.path), MARKER]
+    bundle.process["args"] = ["/mnt/escape_helper", *what]
     with lines() as (printed, writing):
         oci.create(bundle, stdout=writing)
         oci.start()
@@ -79,7 +79,7 @@ def watching(oci, bundle: Bundle, host: Host, **more: object) -> Iterator[Lines]
 @pytest.fixture
 def watcher(oci, hostile, host) -> Iterator[Lines]:
     grant(hostile, "CAP_SYS_PTRACE")
-    with watching(oci, hostile, host) as printed:
+    with watching(oci, hostile, "watch", str(host.path), MARKER) as printed:
         yield printed
 
 
@@ -124,10 +124,21 @@ def test_container_that_joins_anothers_processes_gives_nothing_away(oci, hostile
         other.map_ids()
     name = f"{oci.name}-other"
     found = []
-    with watching(oci, hostile, host) as watcher:
+    with watching(oci, hostile, "watch", str(host.path), MARKER) as watcher:
         for kind in ("pid", "user") if maps_users else ("pid",):
             other.namespace(kind, f"/proc/{oci.pid()}/ns/{kind}")
         for _ in range(5):
             assert oci.execute(other, name=name, **host.careless()).returncode == 0
             found += watcher.all()
     assert set(found) <= {"runtime", "payload"}
+
+
+def test_process_that_a_container_stops_hangs_no_exec(oci, hostile):
+    """What joins a container and is stopped by it for good ends with an error, not never."""
+    with watching(oci, hostile, "stop"):
+        for _ in range(TRIES):
+            ended = oci.run("exec", "--detach", oci.name, "true")
+            if ended.returncode:
+                break
+        assert "stopped" in ended.stderr
+        oci.delete(oci.name, "--force")
