@@ -157,7 +157,7 @@ class Transport:
         finally:
             with self._lock:
                 self._open.discard(response)
-            response.close()
+            _end(response)
 
     def chunks(self, response: "BaseHTTPResponse", limit: int) -> Iterator[bytes]:
         """The body as it arrives.
@@ -255,7 +255,7 @@ class Transport:
             if response.status not in (_HAS_MOVED if method in _SAFE else _KEEPS_METHOD):
                 return response, url
             location = response.headers.get("Location")
-            response.close()
+            _end(response)
             if followed == _REDIRECTS:
                 raise RegistryError(f"{_shown(first)} redirects more than {_REDIRECTS} times")
             followed += 1
@@ -263,7 +263,9 @@ class Transport:
             if _origin(url) != _origin(first):
                 headers = {name: value for name, value in headers.items() if name != "Authorization"}
 
-    def _send(self, method: str, url: str, headers: dict[str, str], body: Body | None) -> "BaseHTTPResponse":
+    def _send(
+        self, method: str, url: str, headers: Mapping[str, str], body: Body | None
+    ) -> "BaseHTTPResponse":
         content: Any = body() if body else None
         with _faults(url):
             return self._pool(url).urlopen(
@@ -304,7 +306,7 @@ class Transport:
         with suppress(RegistryError), _faults(url):
             for data in self.chunks(response, _REFUSAL_LIMIT):
                 body += data
-        response.close()
+        _end(response)
         error = refusal(response.status, response.reason or "", body, _shown(url))
         if isinstance(error, Unreachable):
             error.retry_after = _seconds(response.headers.get("Retry-After", ""))
@@ -339,6 +341,12 @@ def _drain(response: "BaseHTTPResponse") -> None:
     """Take the rest of a short body, so that the connection can be used again."""
     if response.length_remaining is not None and response.length_remaining <= _REFUSAL_LIMIT:
         response.drain_conn()
+
+
+def _end(response: "BaseHTTPResponse") -> None:
+    """Close what has a body left, and give its place among the connections back."""
+    response.close()
+    response.release_conn()
 
 
 def _shown(url: str) -> str:
