@@ -34,7 +34,7 @@ class Root:
 
     Args:
         lowers: read-only directories, top first; empty for a plain directory.
-        upper: the overlay's writable directory, whose parent it shares with `work`.
+        upper: the overlay's writable directory, beside `work`; None for one of the engine's own.
         work: the overlay's own directory on the same filesystem.
         directory: the plain directory.
     """
@@ -50,14 +50,15 @@ class Root:
         return self.directory or self.lowers[-1]
 
     def apply(self, spec: ContainerSpec) -> ContainerSpec:
-        """The specification of a container with this root, whose files outlive it."""
+        """The specification of a container with this root; without `upper` what it writes goes with it."""
+        is_kept = self.upper is not None or self.directory is not None
         return replace(
             spec,
             rootfs=self.rootfs,
             layers=self.lowers[:-1],
             writable=self.upper.parent if self.upper else None,
             in_place=self.directory is not None,
-            on_disk=True,
+            on_disk=spec.on_disk or is_kept,
         )
 
 
@@ -119,6 +120,13 @@ class Driver(Protocol):
 
         Raises:
             ImageError: a layer or container is based on it.
+        """
+
+    def image(self, chain_id: str) -> Root:
+        """What containers that keep nothing run on, any number at a time.
+
+        Raises:
+            ImageError: there is no such layer.
         """
 
     def create(self, container: str, chain_id: str | None, owner: Owner = ROOT) -> Root:

@@ -1,5 +1,6 @@
 """Layers and containers on disk: made under another name, locked between processes, removed when unused."""
 
+import ctypes
 import errno
 import os
 from collections.abc import Callable, Iterator
@@ -53,6 +54,7 @@ class Store:
                     new.mkdir(mode=0o700)
                     (new / "below").write_text("".join(f"{chain}\n" for chain in below))
                 self._fill_layer(new, self._fs(parent) if parent else None, unpack)
+                _sync(new)
 
     def has_layer(self, chain_id: str) -> bool:
         """See Driver."""
@@ -75,6 +77,10 @@ class Store:
                 old = self._layers / f".old-{name}"
                 (self._layers / name).rename(old)
             self._delete(old)
+
+    def image(self, chain_id: str) -> Root:
+        """See Driver."""
+        return Root(self._lowers(chain_id))
 
     def create(self, container: str, chain_id: str | None, owner: Owner = ROOT) -> Root:
         """See Driver."""
@@ -240,6 +246,13 @@ def closed(descriptor: int) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _sync(path: Path) -> None:
+    """Write all of its filesystem to the disk, so that no power failure halves a layer."""
+    with opened(path) as descriptor:
+        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(path))
 
 
 def measure(path: Path, *, unshared: bool = False) -> int:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from storage_places import MADE_SUITABLY, mount_image, private
 
-from runtime import ContainerSpec, Engine
+from runtime import ContainerSpec, Engine, IdMapping, Namespace
+from runtime.spec import DEFAULT_NAMESPACES
 from runtime.storage import registry, tree
 from runtime.storage.protocol import Change, Driver
 from runtime.storage.usage import disk_usage
@@ -171,9 +172,9 @@ def test_changes_are_told_and_can_be_made_a_layer_of(driver) -> None:
     call(check)
 
 
-def copied(source: Path, target: Path) -> None:
+def copied(source: Path, target: Path, owner: tuple[int, int] | None = None) -> None:
     reading, writing = os.open(source, os.O_RDONLY), os.open(target, os.O_RDONLY)
-    tree.copy(reading, writing)
+    tree.copy(reading, writing, owner)
     os.close(reading)
     os.close(writing)
 
@@ -264,18 +265,17 @@ def test_names_lead_nowhere(tmp_path, name) -> None:
         driver.create(name, None)
 
 
+def run(state: State, spec: ContainerSpec) -> tuple[int, str]:
+    with Engine(state) as engine, os.fdopen(os.memfd_create("out"), "r+b") as output:
+        container = engine.start(spec, stdin=output.fileno(), stdout=output.fileno(), stderr=output.fileno())
+        status = container.wait(30)
+        container.remove()
+        output.seek(0)
+        return status, output.read().decode()
+
+
 def test_a_container_starts_again_with_its_files(driver, image) -> None:
     driver, call, state = driver
-
-    def run(spec: ContainerSpec) -> tuple[int, str]:
-        with Engine(state) as engine, os.fdopen(os.memfd_create("out"), "r+b") as output:
-            container = engine.start(
-                spec, stdin=output.fileno(), stdout=output.fileno(), stderr=output.fileno()
-            )
-            status = container.wait(30)
-            container.remove()
-            output.seek(0)
-            return status, output.read().decode()
 
     def check() -> None:
         driver.add_layer(BASE, None, lambda path: copied(image, path))
@@ -287,9 +287,57 @@ def test_a_container_starts_again_with_its_files(driver, image) -> None:
         ):
             root = driver.root("one")
             spec = root.apply(ContainerSpec(root.rootfs, ("/bin/sh", "-c", command)))
-            assert run(spec) == (0, expected)
+            assert run(state, spec) == (0, expected)
             driver.release("one")
         assert Change("/etc/mine", "A") in list(driver.changes("one"))
         assert Change("/etc/hosts", "D") in list(driver.changes("one"))
 
     call(check)
+
+
+def test_containers_that_keep_nothing_share_an_image(driver, image) -> None:
+    driver, call, state = driver
+
+    def check() -> None:
+        driver.add_layer(BASE, None, lambda path: copied(image, path))
+        driver.add_layer(TOP, BASE, top)
+        root = driver.image(TOP)
+        with pytest.raises(ImageError, match="no layer"):
+            driver.image("sha256:" + "e" * 64)
+        for on_disk in (True, False):
+            command = "cat /mixed; test -e /etc/mine && echo there; echo kept > /etc/mine"
+            spec = root.apply(ContainerSpec(root.rootfs, ("/bin/sh", "-c", command), on_disk=on_disk))
+            assert run(state, spec) == (0, "a file now\n")
+
+    call(check)
+
+
+def test_the_root_of_a_user_namespace(tmp_path, image) -> None:
+    state = State.at(tmp_path)
+    driver = registry.driver(state, "overlay")
+
+    def unpack(path: Path) -> None:
+        copied(image, path, (100000, 100000))
+        os.chown(path, 100000, 100000)
+
+    driver.add_layer(BASE, None, unpack)
+    driver.create("one", BASE, (100000, 100000))
+    for path in (*tmp_path.parents, tmp_path):
+        if path.name.startswith(("test_", "pytest-")):
+            path.chmod(0o755)
+    root = driver.root("one")
+    for command, expected in (
+        ("rm -r /www && mkdir /www && echo mine > /www/mine", ""),
+        ("cat /www/mine", "mine\n"),
+    ):
+        spec = ContainerSpec(
+            root.rootfs,
+            ("/bin/sh", "-c", command),
+            namespaces=DEFAULT_NAMESPACES | {Namespace.USER},
+            mappings=(IdMapping(0, 100000, 65536),),
+        )
+        assert run(state, root.apply(spec)) == (0, expected)
+    told = [change for change in driver.changes("one") if change.path.startswith("/www")]
+    assert told == [Change("/www", "C"), Change("/www/index.html", "D"), Change("/www/mine", "A")]
+    with driver.opened("one") as descriptor:
+        assert os.listdir(f"/proc/self/fd/{descriptor}/www") == ["mine"]

@@ -13,6 +13,7 @@ import pytest
 from storage_places import mount_image, mount_memory, private
 
 from runtime.storage import overlayfs, registry
+from runtime.storage.clean import sweep
 from runtime.storage.protocol import Driver
 from tare.errors import ImageError, TareError, UsageError
 from tare.state import State
@@ -269,3 +270,15 @@ def test_a_fuse_mount_that_fails_is_one_line(tmp_path, monkeypatch) -> None:
         driver.root("one")
     monkeypatch.setenv("PATH", "")
     assert registry.unusable(tmp_path)["fuse-overlayfs"] == "the program fuse-overlayfs is not installed"
+
+
+def test_cleaning_removes_what_was_begun(tmp_path) -> None:
+    state = State.at(tmp_path)
+    assert sweep(state) == []
+    for name in ("overlay", "vfs"):
+        driver = registry.driver(state, name)
+        driver.add_layer(BASE, None, fill)
+        (driver._layers / f".new-{TOP.replace(':', '-')}").mkdir()
+    assert len(sweep(state)) == 2
+    assert registry.driver(state, "vfs").layers() == (BASE,)
+    assert sweep(state) == []
