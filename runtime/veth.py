@@ -1,68 +1,67 @@
-"""Veth pairs between a bridge of the host and containers; see veth(4)."""
+"""Connects containers' network namespaces as their specifications say; see veth(4)."""
 
-from typing import Any
+import os
+from abc import abstractmethod
+from dataclasses import dataclass
 
+from runtime.network import links
 from runtime.spec import Interface
 from tare.errors import NetworkError
+from tare.state import PREFIX
 
-_NAME_LENGTH = 15
-"""Longest link name, IFNAMSIZ without its NUL; see netdevice(7)."""
+
+@dataclass(frozen=True)
+class Pluggable(Interface):
+    """An interface that knows by itself how a container is connected."""
+
+    @abstractmethod
+    def plug(self, pid: int) -> None:
+        """Connect the process's network namespace.
+
+        Raises:
+            NetworkError: the kernel refuses.
+        """
 
 
 class Links:
-    """Makes and removes veth pairs over one netlink socket, opened when first needed."""
-
-    def __init__(self) -> None:
-        self._netlink: Any = None
+    """Makes and removes the links of one engine's containers, from any thread."""
 
     def add(self, interface: Interface, pid: int, name: str) -> str:
-        """A pair with one end on the bridge and the other as eth0 in the process's network namespace.
+        """Connect a process's network namespace: a veth pair from the bridge, the other end eth0, configured.
 
         Args:
-            interface: bridge and address; the container itself takes the address.
+            interface: bridge, address and gateway.
             pid: a process in the namespace.
-            name: the container's name, from which the host's end gets its own.
+            name: the container's name, with the tag that the host's end carries too.
 
         Returns:
-            The name of the host's end.
+            The name of the host's end, empty when it is not the engine's to remove.
 
         Raises:
             NetworkError: no such bridge, or the kernel refuses.
         """
-        netlink, error = self._open()
-        found = netlink.link_lookup(ifname=interface.bridge)
-        if not found:
-            raise NetworkError(f"no bridge {interface.bridge} on this host", "make it first")
-        link = name.replace("-", "")[:_NAME_LENGTH]
-        peer = {"ifname": "eth0", "net_ns_pid": pid}
+        if isinstance(interface, Pluggable):
+            interface.plug(pid)
+            return ""
+        tag = name.removeprefix(PREFIX).partition("-")[0]
+        gateways = [interface.gateway.packed] if interface.gateway else []
         try:
-            netlink.link("add", ifname=link, kind="veth", peer=peer, master=found[0], state="up")
-        except error as failure:
+            namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                link = links.add_veth(tag, interface.bridge, "eth0", namespace)
+                address = interface.address
+                links.configure(namespace, "eth0", [(address.packed, address.network.prefixlen)], gateways)
+            finally:
+                os.close(namespace)
+        except OSError as error:
             raise NetworkError(
-                f"can't make a veth pair on {interface.bridge}: {failure}", "see `tarebox doctor`"
+                f"can't connect a container to {interface.bridge}: {error.strerror}", "see `tarebox doctor`"
             ) from None
         return link
 
     def remove(self, link: str) -> None:
         """Remove a pair; one that went with its namespace is no fault."""
-        netlink, error = self._open()
-        for index in netlink.link_lookup(ifname=link):
-            try:
-                netlink.link("del", index=index)
-            except error as failure:
-                if failure.code != 19:
-                    raise NetworkError(
-                        f"can't remove the link {link}: {failure}", "run `tarebox clean`"
-                    ) from None
+        links.remove(link)
 
     def close(self) -> None:
-        """Close the netlink socket."""
-        if self._netlink:
-            self._netlink.close()
-            self._netlink = None
-
-    def _open(self) -> tuple[Any, Any]:
-        from pyroute2 import IPRoute, NetlinkError
-
-        self._netlink = self._netlink or IPRoute()
-        return self._netlink, NetlinkError
+        """Nothing is held between calls."""

@@ -1,0 +1,159 @@
+"""The host's side of networks: bridges, forwarding, rules and published ports.
+
+All of it happens under one lock, taken only when a bridge is missing or a port is published.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import cached_property
+from ipaddress import IPv4Interface, IPv6Interface
+
+from runtime.network import files, links, netlink, sysctls
+from runtime.network.firewall import Firewall, Policy, choose
+from runtime.network.model import Endpoint, Network, Published
+from runtime.network.ports import Ports, Target
+from runtime.network.registry import Registry
+from tare.errors import NetworkError
+from tare.state import PREFIX
+
+
+class Host:
+    """What the networks of one state root are in this host's kernel.
+
+    Args:
+        directory: of all networks.
+        tag: which all of it carries.
+        registry: of the networks.
+        is_gone: says of a container whether it is gone for good.
+    """
+
+    def __init__(self, directory: str, tag: str, registry: Registry, is_gone: Callable[[str], bool]) -> None:
+        self._lock = f"{directory}/.firewall"
+        self._sysctls = f"{directory}/.sysctls"
+        self._tag = tag
+        self._registry = registry
+        self._ports = Ports(f"{directory}/.ports", is_gone)
+
+    @cached_property
+    def _firewall(self) -> Firewall:
+        return choose(PREFIX + self._tag)
+
+    def bring_up(self, network: Network) -> None:
+        """Make the network's bridge and rules unless they are there.
+
+        Raises:
+            NetworkError: another link has the subnet by now, or the kernel refuses.
+        """
+        if netlink.index(network.link):
+            return
+        with files.locked(self._lock):
+            if netlink.index(network.link):
+                return
+            own = (network.subnet, network.subnet6)
+            for other in links.routed():
+                if any(part and part.version == other.version and part.overlaps(other) for part in own):
+                    raise NetworkError(
+                        f"the subnet of the network {network.name} overlaps {other}, in use on this host",
+                        "remove the network or the route",
+                    )
+            try:
+                sysctls.forward(network, self._sysctls)
+            except OSError as error:
+                raise NetworkError(
+                    f"this host can't be made to forward: {error.strerror}", "set net.ipv4.ip_forward to 1"
+                ) from None
+            self._firewall.load(self._policy(network))
+            addresses: list[IPv4Interface | IPv6Interface] = [
+                IPv4Interface((network.gateway, network.subnet.prefixlen))
+            ]
+            if network.gateway6 and network.subnet6:
+                addresses.append(IPv6Interface((network.gateway6, network.subnet6.prefixlen)))
+            links.make_bridge(network.link, self._tag, addresses, mtu=network.mtu)
+
+    def shut(self, network: Network) -> None:
+        """Remove the network's bridge, rules and definition; the caller holds its lock.
+
+        Raises:
+            NetworkError: the kernel refuses.
+        """
+        with files.locked(self._lock):
+            was_up = links.remove(network.link)
+            self._registry.remove(network)
+            if not was_up:
+                return
+            if (policy := self._policy()).networks:
+                self._firewall.load(policy)
+            else:
+                self._firewall.remove()
+
+    def reload(self) -> None:
+        """Put the rules back that somebody has flushed.
+
+        Raises:
+            NetworkError: the kernel or the program refuses.
+        """
+        with files.locked(self._lock):
+            self._firewall.load(self._policy())
+
+    def sweep(self) -> None:
+        """Give back ports of containers that are gone.
+
+        Raises:
+            NetworkError: the kernel or the program refuses.
+        """
+        with files.locked(self._lock):
+            if self._ports.sweep():
+                self._firewall.load(self._policy())
+
+    def reserve(
+        self, wanted: Iterable[Published], container: str, endpoint: Endpoint
+    ) -> tuple[Published, ...]:
+        """Reserve ports for an endpoint; returns them with their numbers on the host.
+
+        Raises:
+            NetworkError: one is taken, or not to be had.
+        """
+        with files.locked(self._lock):
+            return tuple(one.published for one in self._ports.take(wanted, container, endpoint))
+
+    def publish(
+        self, published: tuple[Published, ...], container: str, endpoint: Endpoint, network: Network
+    ) -> None:
+        """Lead reserved ports to an endpoint.
+
+        Raises:
+            NetworkError: the kernel or the program refuses.
+        """
+        if not published:
+            return
+        # Where netfilter sees bridged frames, a call to oneself is bridged too.
+        links.reflect(endpoint.link)
+        if any(one.host is None or one.host.is_loopback for one in published):
+            # Only so may packets from 127.0.0.1 leave for the bridge, and answers come back.
+            with suppress(FileNotFoundError):
+                sysctls.put(f"ipv4/conf/{network.link}/route_localnet", "1")
+        with files.locked(self._lock):
+            self._firewall.publish(_targets(published, container, endpoint), self._policy)
+
+    def withdraw(self, published: tuple[Published, ...], container: str, endpoint: Endpoint) -> None:
+        """Give reserved ports back, whether they lead anywhere or not.
+
+        Raises:
+            NetworkError: the kernel or the program refuses.
+        """
+        if not published:
+            return
+        with files.locked(self._lock):
+            self._ports.give_back(container, published)
+            if endpoint.link:
+                self._firewall.withdraw(_targets(published, container, endpoint), self._policy)
+
+    def _policy(self, *rising: Network) -> Policy:
+        """What is to be enforced for all networks that are up or about to be."""
+        networks = [one for one in self._registry if one in rising or netlink.index(one.link)]
+        return Policy(tuple(networks), tuple(self._ports.all()))
+
+
+def _targets(published: tuple[Published, ...], container: str, endpoint: Endpoint) -> list[Target]:
+    address6 = endpoint.address6.ip if endpoint.address6 else None
+    return [Target(one, container, endpoint.address.ip, address6) for one in published]

@@ -1,0 +1,130 @@
+"""What a container has of each network: addresses and names."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from itertools import count
+
+from runtime.network import files
+from runtime.network.leases import Leases
+from runtime.network.model import Connection, Endpoint, Network, mac_of
+from runtime.network.names import Names
+from runtime.network.registry import Registry
+from runtime.network.sandbox import Sandbox
+from tare.errors import NetworkError
+
+
+class Membership:
+    """Gives and takes under the networks' locks, which `locked` holds.
+
+    Args:
+        registry: of the networks.
+        sandboxes: directory of all containers' files.
+        is_gone: says of a container whether it is gone for good.
+    """
+
+    def __init__(self, registry: Registry, sandboxes: str, is_gone: Callable[[str], bool]) -> None:
+        self._registry = registry
+        self._sandboxes = sandboxes
+        self._is_gone = is_gone
+
+    @contextmanager
+    def locked(self, references: Iterable[str]) -> Iterator[dict[str, Network]]:
+        """Hold the locks of networks; yields them by the references given.
+
+        Raises:
+            NetworkError: there is none such.
+        """
+        wanted = {reference: self._registry.find(reference).name for reference in references}
+        with ExitStack() as stack:
+            for name in sorted(set(wanted.values())):
+                try:
+                    stack.enter_context(files.locked(f"{self._registry.path(name)}/lock"))
+                except FileNotFoundError:
+                    raise NetworkError(f"the network {name} was removed meanwhile", "make it again") from None
+            yield {reference: self._registry.get(name) for reference, name in wanted.items()}
+
+    @contextmanager
+    def still(self, endpoint: Endpoint) -> Iterator[Network | None]:
+        """Hold the lock of an endpoint's network; None when that is removed."""
+        with ExitStack() as stack:
+            try:
+                network = stack.enter_context(self.locked([endpoint.network]))[endpoint.network]
+            except NetworkError:
+                yield None
+                return
+            yield network
+
+    def reserve(self, own: Sandbox, network: Network, connection: Connection, before: Sandbox) -> Endpoint:
+        """Take addresses on a network.
+
+        Args:
+            own: for whom, with the endpoints it has by now.
+            before: what the container had when it last ran; its addresses are taken again if none are wished.
+
+        Raises:
+            NetworkError: an address is taken or none is left.
+        """
+        leases, container = self._leases(network), own.container
+        had = next((one for one in before.endpoints if one.network == network.name), None)
+        wanted, wanted6 = connection.address, connection.address6
+        if had:
+            wanted = wanted or had.address.ip
+            wanted6 = wanted6 or (had.address6.ip if had.address6 else None)
+        taken: list[IPv4Address | IPv6Address] = []
+        try:
+            if wanted:
+                leases.take_this(wanted, container)
+            address = wanted or leases.take(container)
+            taken.append(address)
+            if wanted6:
+                leases.take_this(wanted6, container)
+            address6 = wanted6 or leases.take_beside(address, container)
+        except BaseException:
+            leases.give_back(taken, container)
+            raise
+        used = {endpoint.interface for endpoint in own.endpoints}
+        return Endpoint(
+            network=network.name,
+            interface=next(name for number in count() if (name := f"eth{number}") not in used),
+            address=IPv4Interface((address, network.subnet.prefixlen)),
+            address6=IPv6Interface((address6, network.subnet6.prefixlen))
+            if address6 and network.subnet6
+            else None,
+            mac=connection.mac.lower() or mac_of(address),
+            aliases=connection.aliases,
+        )
+
+    def free(self, container: str, network: Network, endpoint: Endpoint) -> None:
+        """Give back names and addresses on a network."""
+        self.names(network).leave(container)
+        self.give_back(container, network, (one.ip for one in endpoint.addresses))
+
+    def give_back(
+        self, container: str, network: Network, addresses: Iterable[IPv4Address | IPv6Address]
+    ) -> None:
+        """Give back addresses on a network, those that are the container's."""
+        self._leases(network).give_back(addresses, container)
+
+    def names(self, network: Network) -> Names:
+        """The names on a network."""
+        return Names(self._registry.path(network.name), self._sandboxes)
+
+    def sweep(self, network: Network) -> None:
+        """Free what containers have on a network that are gone."""
+        leases, names = self._leases(network), self.names(network)
+        for address, container in leases.holders().items():
+            if self._is_gone(container):
+                leases.give_back([address], container)
+        for container in names.members():
+            if self._is_gone(container):
+                names.leave(container)
+
+    def _leases(self, network: Network) -> Leases:
+        def reclaim(container: str) -> bool:
+            if not self._is_gone(container):
+                return False
+            self.names(network).leave(container)
+            return True
+
+        return Leases(network, self._registry.path(network.name), reclaim)

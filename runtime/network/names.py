@@ -1,0 +1,113 @@
+# ruff: noqa: PTH123 - plain strings; a start can't afford pathlib's detours
+"""Names of the containers on a network, in each one's own /etc/hosts, without a daemon.
+
+A network's `members` file has a line `CONTAINER ADDRESS NAME...` of each. Who joins finds the others there
+and appends its own lines to their files; who leaves has its lines there turned into comments, by the one
+byte that does so. A container that reads meanwhile thus never sees half a file. Every call needs the
+network's lock held.
+"""
+
+import os
+from collections.abc import Sequence
+
+from runtime.network import files
+
+_HOSTS = "hosts"
+_LARGE = 64 << 10
+_LIMIT = 1 << 20
+"""Bytes of a file that count: a container may write to its own without end."""
+
+
+class Names:
+    """The names of one network.
+
+    Args:
+        directory: of the network.
+        sandboxes: directory of all containers' files, a directory a container.
+    """
+
+    def __init__(self, directory: str, sandboxes: str) -> None:
+        self._path = f"{directory}/members"
+        self._sandboxes = sandboxes
+
+    def join(self, container: str, lines: Sequence[str]) -> str:
+        """Put the container on record.
+
+        Args:
+            container: its id.
+            lines: `ADDRESS NAME...` for its own, with line ends.
+
+        Returns:
+            The lines of all others that are there already.
+        """
+        others = "".join(line for member, line in self._members() if member != container)
+        with open(self._path, "a", encoding="utf-8") as file:
+            file.write("".join(f"{container} {line}" for line in lines))
+        return others
+
+    def announce(self, container: str) -> None:
+        """Tell those that joined before the container of it; those that came later know."""
+        members = self._members()
+        own = "".join(line for member, line in members if member == container).encode()
+        told = set()
+        for member, _ in members:
+            if member == container:
+                return
+            if member not in told:
+                told.add(member)
+                self._append(member, own)
+
+    def leave(self, container: str) -> None:
+        """Take the container off the record, and out of the others' files."""
+        members = self._members()
+        own = [line for member, line in members if member == container]
+        if not own:
+            return
+        left = [(member, line) for member, line in members if member != container]
+        files.write(self._path, "".join(f"{member} {line}" for member, line in left))
+        for member in {member for member, _ in left}:
+            self._strike(member, own)
+        self._strike(container, [line for _, line in left])
+
+    def members(self) -> list[str]:
+        """Ids of the containers, in the order in which they joined."""
+        return list(dict.fromkeys(member for member, _ in self._members()))
+
+    def _members(self) -> list[tuple[str, str]]:
+        lines = files.text(self._path).splitlines(keepends=True)
+        # The last line of a killed writer may be cut short.
+        split = (line.partition(" ") for line in lines if line.endswith("\n"))
+        return [(member, line) for member, _, line in split]
+
+    def _append(self, member: str, lines: bytes) -> None:
+        try:
+            hosts = os.open(f"{self._sandboxes}/{member}/{_HOSTS}", os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            os.write(hosts, lines)
+        finally:
+            os.close(hosts)
+
+    def _strike(self, member: str, lines: Sequence[str]) -> None:
+        try:
+            hosts = os.open(f"{self._sandboxes}/{member}/{_HOSTS}", os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            text = os.read(hosts, _LIMIT)
+            for line in lines:
+                place = text.find(b"\n" + line.encode())
+                if place >= 0:
+                    os.pwrite(hosts, b"#", place + 1)
+            if len(text) > _LARGE:
+                _compact(hosts)
+        finally:
+            os.close(hosts)
+
+
+def _compact(hosts: int) -> None:
+    lines = os.pread(hosts, _LIMIT, 0).splitlines(keepends=True)
+    kept = b"".join(line for line in lines if not line.startswith(b"#"))
+    os.pwrite(hosts, kept, 0)
+    os.ftruncate(hosts, len(kept))

@@ -1,0 +1,246 @@
+# ruff: noqa: PTH208 - plain strings; a start can't afford pathlib's detours
+"""Published ports: what `-p` says, and which of the host's ports are whose.
+
+A file a port and protocol lists who has it on which of the host's addresses; every call on Ports needs the
+lock of all ports held. That a port is free of others' sockets is found by binding it once. No process stays
+behind to hold it, as the kernel itself rewrites the addresses.
+"""
+
+import errno
+import os
+import re
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+
+from runtime.network import files
+from runtime.network.model import Endpoint, Published
+from tare.errors import NetworkError, UsageError
+
+_RANGE = r"(\d{1,5})(?:-(\d{1,5}))?"
+_TEXT = re.compile(
+    rf"(?:(?:(?P<host>\[[^\]]*\]|[^:\[\]]*):)?(?:{_RANGE})?:)?{_RANGE}(?:/(?P<protocol>[a-z]+))?",
+    re.ASCII | re.IGNORECASE,
+)
+_TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM, "sctp": socket.SOCK_STREAM}
+_ATTEMPTS = 64
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a published port leads: to a container's addresses."""
+
+    published: Published
+    container: str
+    address: IPv4Address
+    address6: IPv6Address | None
+
+    @property
+    def serves4(self) -> bool:
+        """Whether the host answers for it on IPv4."""
+        return not isinstance(self.published.host, IPv6Address)
+
+    @property
+    def serves6(self) -> bool:
+        """Whether the host answers for it on IPv6."""
+        return self.address6 is not None and not isinstance(self.published.host, IPv4Address)
+
+
+def parse(text: str) -> tuple[Published, ...]:
+    """The ports of one `-p [[HOST:][PORT[-PORT]]:]PORT[-PORT][/PROTOCOL]`, one each of a range.
+
+    Raises:
+        UsageError: the text has another form, or the ranges don't match.
+    """
+    matched = _TEXT.fullmatch(text)
+    if not matched:
+        raise UsageError(f"{text!r} publishes no port", "write such as 8080:80, 127.0.0.1:53:53/udp or 80")
+    host = (matched["host"] or "").strip("[]")
+    _, host_first, host_last, first, last, _ = matched.groups()
+    protocol = (matched["protocol"] or "tcp").lower()
+    if protocol not in _TYPES:
+        raise UsageError(f"{protocol!r} in {text!r} is no protocol", "use tcp, udp or sctp")
+    inside = _range(first, last, text)
+    outside = _range(host_first, host_last, text) if host_first else [0] * len(inside)
+    if len(outside) != len(inside):
+        raise UsageError(f"the ranges in {text!r} differ in length", "give as many ports on either side")
+    try:
+        address = ip_address(host) if host and int(ip_address(host)) else None
+    except ValueError:
+        raise UsageError(f"{host!r} in {text!r} is no address of this host", "write an IP address") from None
+    return tuple(
+        Published(protocol, address, there, here) for there, here in zip(outside, inside, strict=True)
+    )
+
+
+class Ports:
+    """The ports of this host that lead to containers.
+
+    Args:
+        directory: where the files are.
+        is_gone: says of a container whether it is gone for good.
+    """
+
+    def __init__(self, directory: str, is_gone: Callable[[str], bool]) -> None:
+        self._directory = directory
+        self._is_gone = is_gone
+
+    def take(self, wanted: Iterable[Published], container: str, endpoint: Endpoint) -> list[Target]:
+        """Reserve all of the ports or none.
+
+        Returns:
+            Where each leads, with its number on the host.
+
+        Raises:
+            NetworkError: one is taken, or not to be had on that address.
+        """
+        taken: list[Target] = []
+        try:
+            for published in wanted:
+                address6 = endpoint.address6.ip if endpoint.address6 else None
+                target = Target(published, container, endpoint.address.ip, address6)
+                taken.append(self._take(target))
+        except BaseException:
+            self.give_back(container, [target.published for target in taken])
+            raise
+        return taken
+
+    def give_back(self, container: str, published: Iterable[Published]) -> None:
+        """Free those of the ports that are the container's."""
+        for port in published:
+            path = self._path(port)
+            entries = _entries(path)
+            left = [entry for entry in entries if entry["container"] != container]
+            if not left:
+                files.remove(path)
+            elif len(left) != len(entries):
+                files.write_json(path, left)
+
+    def all(self) -> list[Target]:
+        """Where every published port leads."""
+        found = []
+        for name in sorted(os.listdir(self._directory)):
+            if not name.endswith(".new"):
+                found += [_target(entry) for entry in _entries(f"{self._directory}/{name}")]
+        return found
+
+    def sweep(self) -> bool:
+        """Free what containers have that are gone; says whether there was any."""
+        gone = [target for target in self.all() if self._is_gone(target.container)]
+        for target in gone:
+            self.give_back(target.container, [target.published])
+        return bool(gone)
+
+    def _take(self, target: Target) -> Target:
+        if target.published.host_port:
+            _bind(target.published)
+            if not self._record(target):
+                raise NetworkError(
+                    f"the port {_shown(target.published)} is published by another container",
+                    "choose another one",
+                )
+            return target
+        for _ in range(_ATTEMPTS):
+            chosen = replace(target, published=replace(target.published, host_port=_bind(target.published)))
+            if self._record(chosen):
+                return chosen
+        raise NetworkError(f"no port is free for {target.published.port}", "give its number on the host")
+
+    def _record(self, target: Target) -> bool:
+        path = self._path(target.published)
+        others = [_target(entry) for entry in _entries(path)]
+        kept = [
+            other
+            for other in others
+            if not _overlap(other.published, target.published)
+            or other.container == target.container
+            or not self._is_gone(other.container)
+        ]
+        if any(_overlap(other.published, target.published) for other in kept):
+            return False
+        files.write_json(path, [_entry(other) for other in (*kept, target)])
+        return True
+
+    def _path(self, published: Published) -> str:
+        return f"{self._directory}/{published.protocol}-{published.host_port}"
+
+
+def _range(first: str, last: str | None, text: str) -> list[int]:
+    ports = list(range(int(first), int(last or first) + 1))
+    if not ports or ports[0] < 1 or ports[-1] > 65535:
+        raise UsageError(f"{text!r} names no port", "ports are 1 to 65535, and ranges ascend")
+    return ports
+
+
+def _overlap(one: Published, other: Published) -> bool:
+    if one.host is None or other.host is None:
+        return True
+    return one.host == other.host
+
+
+def _shown(published: Published) -> str:
+    return f"{str(published).partition('->')[0]}/{published.protocol}"
+
+
+def _bind(published: Published) -> int:
+    """Bind the port and let go of it.
+
+    Returns:
+        Its number, the kernel's choice when none is asked for.
+
+    Raises:
+        NetworkError: it is taken, or the host hasn't the address.
+    """
+    family = socket.AF_INET6 if isinstance(published.host, IPv6Address) else socket.AF_INET
+    host = str(published.host) if published.host else ""
+    numbers = {"sctp": socket.IPPROTO_SCTP}
+    kind = _TYPES[published.protocol]
+    try:
+        with socket.socket(family, kind, numbers.get(published.protocol, 0)) as tried:
+            if published.protocol == "tcp":
+                # Connections that linger from before don't count.
+                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind((host, published.host_port))
+            if kind is socket.SOCK_STREAM:
+                tried.listen(1)
+            return int(tried.getsockname()[1])
+    except OSError as error:
+        if error.errno == errno.EPROTONOSUPPORT:
+            # A kernel without the protocol has no sockets of it to run into, and forwards it all the same.
+            return published.host_port or _bind(replace(published, protocol="udp"))
+        if error.errno == errno.EADDRINUSE:
+            raise NetworkError(
+                f"the port {_shown(published)} is in use on this host", "choose another one"
+            ) from None
+        raise NetworkError(
+            f"the port {_shown(published)} can't be published: {error.strerror}",
+            "use an address of this host",
+        ) from None
+
+
+def _entries(path: str) -> list[dict[str, Any]]:
+    try:
+        entries: list[dict[str, Any]] = files.read(path)
+    except FileNotFoundError:
+        return []
+    return entries
+
+
+def _entry(target: Target) -> dict[str, Any]:
+    return {
+        "published": target.published.document(),
+        "container": target.container,
+        "address": str(target.address),
+        "address6": str(target.address6 or ""),
+    }
+
+
+def _target(entry: dict[str, Any]) -> Target:
+    return Target(
+        Published.parse(entry["published"]),
+        entry["container"],
+        IPv4Address(entry["address"]),
+        IPv6Address(entry["address6"]) if entry["address6"] else None,
+    )
