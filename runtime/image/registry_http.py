@@ -98,7 +98,7 @@ class Transport:
         with self._lock:
             pending = list(self._open)
         for response in pending:
-            with suppress(ValueError, OSError):
+            with suppress(ValueError, OSError, RuntimeError):
                 response.shutdown()
 
     def close(self) -> None:

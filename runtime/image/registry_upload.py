@@ -127,11 +127,11 @@ class _Upload:
         with suppress(RegistryError), self._repository.request("GET", url, accept={204}) as response:
             there = _RANGE.fullmatch(response.headers.get("Range", ""))
             if there and 0 < int(there[1]) < self._descriptor.size:
-                self._follow(response, url)
-                self._offset = int(there[1]) + 1
+                self._url, self._offset = url, int(there[1]) + 1
+                self._follow(response)
 
-    def _follow(self, response: "BaseHTTPResponse", otherwise: str = "") -> None:
-        location = response.headers.get("Location", otherwise)
+    def _follow(self, response: "BaseHTTPResponse") -> None:
+        location = response.headers.get("Location", self._url)
         self._url = self._repository.transport.target(self._url or self._repository.uploads, location)
 
 
