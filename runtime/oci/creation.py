@@ -71,7 +71,7 @@ class Creation:
         linux = self.config.get("linux") or {}
         if (self.config.get("process") or {}).get("terminal") and on_console is None:
             raise OciError("the process wants a terminal and nobody takes it", "use --console-socket")
-        self._request.preserved = preserved
+        self._request.preserved = preserved + self._pass_on_sockets()
         self._request.no_pivot = no_pivot
         if new_keyring:
             # A keyring outlives its last process for a moment, and no later container is to find it.
@@ -86,6 +86,15 @@ class Creation:
         except BaseException as error:
             self._undo(error)
             raise
+
+    def _pass_on_sockets(self) -> int:
+        """Hand the sockets of sd_listen_fds(3) on; returns how many."""
+        count = os.environ.get("LISTEN_FDS", "")
+        described = self.config.get("process")
+        if not count.isdecimal() or not described:
+            return 0
+        described["env"] = [*(described.get("env") or ()), f"LISTEN_FDS={count}", "LISTEN_PID=1"]
+        return int(count)
 
     def _undo(self, error: BaseException) -> None:
         """Take back what was made; the spec has a failed creation end with the poststop hooks."""

@@ -93,6 +93,20 @@ static bool enters_container(const struct command *command)
     return !strcmp(command->name, "run") || !strcmp(command->name, "create") || !strcmp(command->name, "exec");
 }
 
+/* What enters a container can be looked through there, by who has CAP_SYS_PTRACE, and has no secrets of ours. */
+static void forget_environment(void)
+{
+    static const char *const kept[] = {"PATH=", "LISTEN_FDS=", "XDG_RUNTIME_DIR=", "DBUS_SYSTEM_BUS_ADDRESS=",
+                                       "DBUS_SESSION_BUS_ADDRESS="};
+    char **next = environ;
+
+    for (char **entry = environ; *entry; entry++)
+        for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+            if (!strncmp(*entry, kept[i], strlen(kept[i])))
+                *next++ = *entry;
+    *next = NULL;
+}
+
 static void interpret(int count, char **arguments, const struct command *command)
 {
     char own[PATH_MAX], packages[2 * PATH_MAX], neighbour[PATH_MAX + 16];
@@ -108,6 +122,8 @@ static void interpret(int count, char **arguments, const struct command *command
         next = mempcpy(next, options, sizeof options);
         *next++ = packages;
         memcpy(next, arguments + 1, count * sizeof *next);
+        if (!command || enters_container(command))
+            forget_environment();
         /* No locale to load, as utf8=1 stands above it; and one pass over the symbols is cheaper than many. */
         setenv("LC_ALL", "C", 1);
         setenv("LD_BIND_NOW", "1", 1);

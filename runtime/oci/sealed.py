@@ -17,6 +17,7 @@ from tare.errors import PrivilegeError
 
 _OWN = "/proc/self/exe"
 _MFD_EXEC = 0x0010
+_KEPT = ("PATH", "LISTEN_FDS", "XDG_RUNTIME_DIR", "DBUS_SYSTEM_BUS_ADDRESS", "DBUS_SESSION_BUS_ADDRESS")
 
 
 def is_sealed() -> bool:
@@ -57,13 +58,17 @@ def seal(path: str) -> int:
 
 
 def environment() -> dict[str, str]:
-    """This process's environment, in which a sealed interpreter finds its library without $ORIGIN."""
+    """What a command needs of this process's environment, and where a sealed interpreter finds its library.
+
+    Who has CAP_SYS_PTRACE in a container could read the rest while it is entered.
+    """
+    kept = {name: value for name in _KEPT if (value := os.environ.get(name)) is not None}
     with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
         for line in maps:
             directory, _, name = line[line.find("/") :].rpartition("/")
             if name.startswith("libpython3"):
-                return {**os.environ, "LD_LIBRARY_PATH": directory}
-    return dict(os.environ)
+                return {**kept, "LD_LIBRARY_PATH": directory}
+    return kept
 
 
 def _read_only_mount(path: str) -> int:

@@ -133,6 +133,22 @@ def test_further_descriptors_are_preserved_on_request(oci, bundle, count):
     assert (ended.returncode, ended.stdout) == (0, f"hello\n{4 + count}\n"), ended.stderr
 
 
+def test_sockets_of_a_service_manager_are_passed_on(oci, bundle):
+    """Those of sd_listen_fds(3), with the variables that tell of them."""
+    bundle.shell("echo $LISTEN_FDS $LISTEN_PID; cat <&3")
+    command = oci.command("run", "--bundle", str(bundle.write()), oci.name)
+    oci.asked.add(oci.name)
+    ended = subprocess.run(
+        ["bash", "-c", 'exec "$@" 3< <(echo hello)', "bash", *command],
+        env=os.environ | {"LISTEN_FDS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert ended.stdout == "1 1\nhello\n", ended.stderr
+
+
 @pytest.mark.parametrize(
     "flags", [("--no-pivot",), ("--no-new-keyring",), ("--no-pivot", "--no-new-keyring")]
 )

@@ -45,7 +45,8 @@ class Host:
 
     def careless(self) -> dict[str, Any]:
         """How somebody careless makes a call."""
-        return {"cwd": self.path, "pass_fds": [self.descriptor]}
+        secretive = os.environ | {"SECRET": MARKER}
+        return {"cwd": self.path, "pass_fds": [self.descriptor], "env": secretive}
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_watcher_sees_through_a_naive_runtime(oci, watcher, host):
     """What a process gives away that joins a PID namespace while it still is in the host's root."""
     pid = oci.pid()
     naive = [sys.executable, "-c", NAIVE, str(pid)]
-    subprocess.run(naive, check=True, timeout=20, env=os.environ | {"SECRET": MARKER}, **host.careless())
+    subprocess.run(naive, check=True, timeout=20, **host.careless())
     assert watcher.next() == f"runtime root cwd environ fd/{host.descriptor}"
 
 
