@@ -1,4 +1,4 @@
-# ruff: noqa: PTH103, PTH112, PTH123 - plain strings; a start can't afford pathlib's detours
+# ruff: noqa: PTH112, PTH123 - plain strings; a start can't afford pathlib's detours
 """A container's way onto networks and off them.
 
 Locks are taken in this order: the container's, its networks' by name, the one for ports and rules.
@@ -36,13 +36,11 @@ class Attaching:
 
     def __init__(self, state: State) -> None:
         self._tag = state.tag
-        self._directory = str(state.directory("networks"))
-        self._sandboxes = f"{self._directory}/.sandboxes"
-        for path in (self._sandboxes, f"{self._directory}/.ports"):
-            os.makedirs(path, 0o700, exist_ok=True)
-        self._registry = Registry(self._directory, state.tag)
-        self._host = Host(self._directory, state.tag, self._registry, self._is_gone)
-        self._members = Membership(self._registry, self._sandboxes, self._is_gone)
+        self._sandboxes = str(state.directory("networks", "sandboxes", volatile=True))
+        self._registry = Registry(str(state.directory("networks")), state.tag)
+        self._host = Host(state, self._registry, self._is_gone)
+        members = str(state.directory("networks", "members", volatile=True))
+        self._members = Membership(self._registry, members, self._sandboxes, self._is_gone)
 
     def attach(
         self,
@@ -75,7 +73,9 @@ class Attaching:
         hostname = hostname or container[:12]
         fresh = Sandbox(container, name, f"{self._sandboxes}/{container}", owned=tuple(owner.owner(keeper)))
         with self._held(container, fresh) as before:
-            self._quiet(before)
+            if before.endpoints:
+                self._quiet(before)
+                fresh.save_owner()
             own = fresh
             try:
                 with self._members.locked(connection.network for connection in connections) as networks:
@@ -110,7 +110,7 @@ class Attaching:
             for endpoint in own.endpoints:
                 plugged = self._plug(endpoint, namespace, is_way_out=endpoint == way_out)
                 own = own.with_endpoints([plugged])
-            own.save()
+            own.save_links()
             if way_out:
                 network = self._registry.get(way_out.network)
                 self._host.publish(own.published, container, own.on(network.name), network)
@@ -151,6 +151,7 @@ class Attaching:
                 raise
             self._members.names(network).announce(container)
             own.save()
+            own.save_links()
         return own
 
     def disconnect(self, container: str, reference: str) -> Sandbox:
@@ -174,6 +175,7 @@ class Attaching:
                 self._members.free(container, networks[name], endpoint)
             own = replace(own, endpoints=tuple(one for one in own.endpoints if one != endpoint))
             own.save()
+            own.save_links()
         return own
 
     def sandbox(self, container: str) -> Sandbox | None:
@@ -203,7 +205,7 @@ class Attaching:
         path = f"{self._sandboxes}/{container}"
         while True:
             if fresh and not os.path.isdir(path):
-                fresh.save()
+                fresh.make()
             with ExitStack() as stack:
                 try:
                     stack.enter_context(files.locked(f"{path}/lock"))
@@ -273,8 +275,9 @@ class Attaching:
             with self._members.still(endpoint) as network:
                 if network:
                     self._members.names(network).leave(own.container)
-        endpoints = tuple(replace(endpoint, link="") for endpoint in own.endpoints)
-        replace(own, published=(), endpoints=endpoints).save()
+        own.drop_links()
+        if own.published:
+            replace(own, published=()).save()
 
     def _let_go(self, own: Sandbox) -> None:
         """Give back everything."""

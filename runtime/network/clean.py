@@ -1,7 +1,5 @@
 """Removing what networks left on the host, also after a crash, found by the name it carries."""
 
-from pathlib import Path
-
 from runtime import teardown
 from runtime.network import links, netlink, sysctls
 from runtime.network.firewall import usable
@@ -21,20 +19,10 @@ def clean(state: State) -> list[str]:
     """
     name = PREFIX + state.tag
     removed = [f"link {link}" for link in netlink.names() if link.startswith(name) and links.remove(link)]
-    directory = state.data / "networks"
-    if not directory.is_dir():
-        return removed
     removed += [f"firewall rules {name}" for firewall in usable(name) if firewall.remove()]
-    removed += [f"setting {setting}" for setting in sysctls.restore(str(directory / ".sysctls"))]
-    leftovers = (".sandboxes/*", ".sandboxes/.*", ".ports/*", ".new-*", ".old-*", "*/leases/*", "*/members")
-    for path in sorted({path for pattern in leftovers for path in directory.glob(pattern)}):
-        removed.append(f"reservation {path}")
-        _remove(path)
+    run = state.run / "networks"
+    if run.is_dir():
+        removed += [f"setting {setting}" for setting in sysctls.restore(str(run / "sysctls.json"))]
+        teardown.remove_tree(str(run))
+        removed.append(f"directory {run}")
     return removed
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        teardown.remove_tree(str(path))
-    else:
-        path.unlink(missing_ok=True)

@@ -41,20 +41,31 @@ def read(path: str) -> Any:
         raise NetworkError(f"{path} is damaged", "remove it") from None
 
 
-def write(path: str, text: str, mode: int = 0o600) -> None:
-    """Have the file hold the text, or what it held before, whatever happens."""
+def write(path: str, text: str, *, mode: int = 0o600, is_durable: bool = False) -> None:
+    """Have the file hold the text, or what it held before, whatever happens; a lost power too if durable."""
     new = f"{path}.{os.getpid()}.new"
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
         os.write(descriptor, text.encode())
+        if is_durable:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
     os.replace(new, path)
 
 
-def write_json(path: str, value: Any) -> None:
-    """Have the file hold the JSON value, or what it held before."""
-    write(path, light.dumps(value) + "\n")
+def overwrite(path: str, text: str) -> None:
+    """Have the file begin with the text, by a single write."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: str, value: Any, *, is_durable: bool = False) -> None:
+    """Have the file hold the JSON value, or what it held before; see `write`."""
+    write(path, light.dumps(value) + "\n", is_durable=is_durable)
 
 
 def claim(path: str, owner: str) -> bool:

@@ -1,6 +1,5 @@
 """Address translation and isolation of networks, through whichever program the host has."""
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -69,8 +68,10 @@ def choose(name: str) -> Firewall:
 
 def usable(name: str) -> Iterator[Firewall]:
     """All the firewalls this host has, the best one first."""
+    from shutil import which
+
     for wanted in _PROGRAMS:
-        if not (program := shutil.which(wanted, path=_PATH)):
+        if not (program := which(wanted, path=_PATH)):
             continue
         if wanted == "nft":
             from runtime.network.nft import Nft

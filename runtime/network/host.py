@@ -14,25 +14,25 @@ from runtime.network.model import Endpoint, Network, Published
 from runtime.network.ports import Ports, Target
 from runtime.network.registry import Registry
 from tare.errors import NetworkError
-from tare.state import PREFIX
+from tare.state import PREFIX, State
 
 
 class Host:
     """What the networks of one state root are in this host's kernel.
 
     Args:
-        directory: of all networks.
-        tag: which all of it carries.
+        state: whose tag all of it carries.
         registry: of the networks.
         is_gone: says of a container whether it is gone for good.
     """
 
-    def __init__(self, directory: str, tag: str, registry: Registry, is_gone: Callable[[str], bool]) -> None:
-        self._lock = f"{directory}/.firewall"
-        self._sysctls = f"{directory}/.sysctls"
-        self._tag = tag
+    def __init__(self, state: State, registry: Registry, is_gone: Callable[[str], bool]) -> None:
+        ports = state.directory("networks", "ports", volatile=True)
+        self._lock = str(ports.with_name("lock"))
+        self._sysctls = str(ports.with_name("sysctls.json"))
+        self._tag = state.tag
         self._registry = registry
-        self._ports = Ports(f"{directory}/.ports", is_gone)
+        self._ports = Ports(str(ports), is_gone)
 
     @cached_property
     def _firewall(self) -> Firewall:

@@ -44,7 +44,7 @@ class Leases:
             offset = (start + step) % size
             address = pool[offset]
             if not self._is_reserved(address) and self._claim(address, container):
-                files.write(self._cursor, str((offset + 1) % size))
+                files.overwrite(self._cursor, f"{(offset + 1) % size:<10}")
                 return address
         raise NetworkError(
             f"no address is free in {pool} of the network {self._network.name}",

@@ -1,10 +1,13 @@
+# ruff: noqa: PTH103, PTH112 - plain strings; a start can't afford pathlib's detours
 """What a container has of each network: addresses and names."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from itertools import count
 
+from runtime import teardown
 from runtime.network import files
 from runtime.network.leases import Leases
 from runtime.network.model import Connection, Endpoint, Network, mac_of
@@ -19,12 +22,16 @@ class Membership:
 
     Args:
         registry: of the networks.
+        directory: where each network's files are, in a directory named after its id.
         sandboxes: directory of all containers' files.
         is_gone: says of a container whether it is gone for good.
     """
 
-    def __init__(self, registry: Registry, sandboxes: str, is_gone: Callable[[str], bool]) -> None:
+    def __init__(
+        self, registry: Registry, directory: str, sandboxes: str, is_gone: Callable[[str], bool]
+    ) -> None:
         self._registry = registry
+        self._directory = directory
         self._sandboxes = sandboxes
         self._is_gone = is_gone
 
@@ -35,14 +42,24 @@ class Membership:
         Raises:
             NetworkError: there is none such.
         """
-        wanted = {reference: self._registry.find(reference).name for reference in references}
+        wanted = {reference: self._registry.find(reference) for reference in references}
         with ExitStack() as stack:
-            for name in sorted(set(wanted.values())):
-                try:
-                    stack.enter_context(files.locked(f"{self._registry.path(name)}/lock"))
-                except FileNotFoundError:
-                    raise NetworkError(f"the network {name} was removed meanwhile", "make it again") from None
-            yield {reference: self._registry.get(name) for reference, name in wanted.items()}
+            for network in sorted(
+                {one.name: one for one in wanted.values()}.values(), key=lambda one: one.name
+            ):
+                stack.enter_context(files.locked(self._lock(network)))
+                if not self._registry.has(network):
+                    raise NetworkError(f"the network {network.name} was removed meanwhile", "make it again")
+            yield wanted
+
+    def _lock(self, network: Network) -> str:
+        path = self._path(network)
+        if not os.path.isdir(path):
+            os.makedirs(f"{path}/leases", 0o700, exist_ok=True)
+        return f"{path}/lock"
+
+    def _path(self, network: Network) -> str:
+        return f"{self._directory}/{network.id}"
 
     @contextmanager
     def still(self, endpoint: Endpoint) -> Iterator[Network | None]:
@@ -108,7 +125,11 @@ class Membership:
 
     def names(self, network: Network) -> Names:
         """The names on a network."""
-        return Names(self._registry.path(network.name), self._sandboxes)
+        return Names(self._path(network), self._sandboxes)
+
+    def remove(self, network: Network) -> None:
+        """Remove all that is kept of the members of a network."""
+        teardown.remove_tree(self._path(network))
 
     def sweep(self, network: Network) -> None:
         """Free what containers have on a network that are gone."""
@@ -127,4 +148,4 @@ class Membership:
             self.names(network).leave(container)
             return True
 
-        return Leases(network, self._registry.path(network.name), reclaim)
+        return Leases(network, self._path(network), reclaim)

@@ -182,7 +182,6 @@ class Endpoint:
             "address6": str(self.address6 or ""),
             "mac": self.mac,
             "aliases": list(self.aliases),
-            "link": self.link,
         }
 
     @classmethod
@@ -195,7 +194,6 @@ class Endpoint:
             address6=IPv6Interface(document["address6"]) if document["address6"] else None,
             mac=document["mac"],
             aliases=tuple(document["aliases"]),
-            link=document["link"],
         )
 
 

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 from runtime.network import files
 
-_HOSTS = "hosts"
 _LARGE = 64 << 10
 _LIMIT = 1 << 20
 """Bytes of a file that count: a container may write to its own without end."""
@@ -55,7 +54,7 @@ class Names:
                 return
             if member not in told:
                 told.add(member)
-                self._append(member, own)
+                _append(self._hosts(member), own)
 
     def leave(self, container: str) -> None:
         """Take the container off the record, and out of the others' files."""
@@ -63,11 +62,10 @@ class Names:
         own = [line for member, line in members if member == container]
         if not own:
             return
-        left = [(member, line) for member, line in members if member != container]
-        files.write(self._path, "".join(f"{member} {line}" for member, line in left))
-        for member in {member for member, _ in left}:
-            self._strike(member, own)
-        self._strike(container, [line for _, line in left])
+        _strike(self._path, [f"{container} {line}" for line in own])
+        for member in {member for member, _ in members} - {container}:
+            _strike(self._hosts(member), own)
+        _strike(self._hosts(container), [line for member, line in members if member != container])
 
     def members(self) -> list[str]:
         """Ids of the containers, in the order in which they joined."""
@@ -75,39 +73,45 @@ class Names:
 
     def _members(self) -> list[tuple[str, str]]:
         lines = files.text(self._path).splitlines(keepends=True)
-        # The last line of a killed writer may be cut short.
-        split = (line.partition(" ") for line in lines if line.endswith("\n"))
+        split = (line.partition(" ") for line in lines if not line.startswith("#"))
         return [(member, line) for member, _, line in split]
 
-    def _append(self, member: str, lines: bytes) -> None:
-        try:
-            hosts = os.open(f"{self._sandboxes}/{member}/{_HOSTS}", os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return
-        try:
-            os.write(hosts, lines)
-        finally:
-            os.close(hosts)
-
-    def _strike(self, member: str, lines: Sequence[str]) -> None:
-        try:
-            hosts = os.open(f"{self._sandboxes}/{member}/{_HOSTS}", os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return
-        try:
-            text = os.read(hosts, _LIMIT)
-            for line in lines:
-                place = text.find(b"\n" + line.encode())
-                if place >= 0:
-                    os.pwrite(hosts, b"#", place + 1)
-            if len(text) > _LARGE:
-                _compact(hosts)
-        finally:
-            os.close(hosts)
+    def _hosts(self, member: str) -> str:
+        return f"{self._sandboxes}/{member}/hosts"
 
 
-def _compact(hosts: int) -> None:
-    lines = os.pread(hosts, _LIMIT, 0).splitlines(keepends=True)
+def _append(path: str, lines: bytes) -> None:
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        os.write(file, lines)
+    finally:
+        os.close(file)
+
+
+def _strike(path: str, lines: Sequence[str]) -> None:
+    """Make comments of lines."""
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        text = b"\n" + os.read(file, _LIMIT)
+        for line in lines:
+            place = text.find(b"\n" + line.encode())
+            if place >= 0:
+                os.pwrite(file, b"#", place)
+        if len(text) > _LARGE:
+            _compact(file)
+    finally:
+        os.close(file)
+
+
+def _compact(file: int) -> None:
+    """Leave comments out, as they would otherwise become more with each that comes and goes."""
+    lines = os.pread(file, _LIMIT, 0).splitlines(keepends=True)
     kept = b"".join(line for line in lines if not line.startswith(b"#"))
-    os.pwrite(hosts, kept, 0)
-    os.ftruncate(hosts, len(kept))
+    os.pwrite(file, kept, 0)
+    os.ftruncate(file, len(kept))

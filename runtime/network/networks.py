@@ -98,6 +98,7 @@ class Networks(Attaching):
                     "remove or disconnect them first",
                 )
             self._host.shut(network)
+            self._members.remove(network)
         return network
 
     def prune(self) -> tuple[str, ...]:

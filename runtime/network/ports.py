@@ -9,7 +9,6 @@ behind to hold it, as the kernel itself rewrites the addresses.
 import errno
 import os
 import re
-import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -24,7 +23,7 @@ _TEXT = re.compile(
     rf"(?:(?:(?P<host>\[[^\]]*\]|[^:\[\]]*):)?(?:{_RANGE})?:)?{_RANGE}(?:/(?P<protocol>[a-z]+))?",
     re.ASCII | re.IGNORECASE,
 )
-_TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM, "sctp": socket.SOCK_STREAM}
+_PROTOCOLS = ("tcp", "udp", "sctp")
 _ATTEMPTS = 64
 
 
@@ -60,7 +59,7 @@ def parse(text: str) -> tuple[Published, ...]:
     host = (matched["host"] or "").strip("[]")
     _, host_first, host_last, first, last, _ = matched.groups()
     protocol = (matched["protocol"] or "tcp").lower()
-    if protocol not in _TYPES:
+    if protocol not in _PROTOCOLS:
         raise UsageError(f"{protocol!r} in {text!r} is no protocol", "use tcp, udp or sctp")
     inside = _range(first, last, text)
     outside = _range(host_first, host_last, text) if host_first else [0] * len(inside)
@@ -193,12 +192,15 @@ def _bind(published: Published) -> int:
     Raises:
         NetworkError: it is taken, or the host hasn't the address.
     """
+    # Most containers publish nothing, and this takes longer to load than all the rest.
+    import socket
+
     family = socket.AF_INET6 if isinstance(published.host, IPv6Address) else socket.AF_INET
     host = str(published.host) if published.host else ""
-    numbers = {"sctp": socket.IPPROTO_SCTP}
-    kind = _TYPES[published.protocol]
+    kind = socket.SOCK_DGRAM if published.protocol == "udp" else socket.SOCK_STREAM
+    number = socket.IPPROTO_SCTP if published.protocol == "sctp" else 0
     try:
-        with socket.socket(family, kind, numbers.get(published.protocol, 0)) as tried:
+        with socket.socket(family, kind, number) as tried:
             if published.protocol == "tcp":
                 # Connections that linger from before don't count.
                 tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

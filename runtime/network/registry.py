@@ -1,10 +1,9 @@
-# ruff: noqa: PTH103, PTH104, PTH110, PTH112, PTH208 - plain strings; a start can't afford pathlib's detours
-"""The networks there are: a directory each with `network.json`, `lock`, `leases/`, `next` and `members`."""
+# ruff: noqa: PTH110, PTH208 - plain strings; a start can't afford pathlib's detours
+"""The networks there are: a file each."""
 
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import TypedDict, TypeVar
 
@@ -26,6 +25,7 @@ _Subnet = TypeVar("_Subnet", IPv4Network, IPv6Network)
 _SMALLEST_MTU = {4: 68, 6: 1280}
 _LARGEST_MTU = 65535
 _LONGEST_LINK = 15
+_SUFFIX = ".json"
 
 
 class Settings(TypedDict, total=False):
@@ -69,10 +69,6 @@ class Registry:
         self._directory = directory
         self._tag = tag
 
-    def path(self, name: str) -> str:
-        """The directory of one network."""
-        return f"{self._directory}/{name}"
-
     def get(self, name: str) -> Network:
         """A network by name; the default one is made when missing.
 
@@ -80,8 +76,8 @@ class Registry:
             NetworkError: there is none such.
         """
         try:
-            return Network.parse(files.read(f"{self.path(name)}/network.json"))
-        except (FileNotFoundError, NotADirectoryError):
+            return self._load(name)
+        except FileNotFoundError:
             if name == DEFAULT:
                 return self.make_default()
             raise NetworkError(f"no network {name!r}", "see `tarebox network ls`") from None
@@ -92,28 +88,33 @@ class Registry:
         Raises:
             NetworkError: there is none such, or more than one.
         """
-        if os.path.isdir(self.path(reference)) or reference == DEFAULT:
+        if reference == DEFAULT or os.path.exists(self._path(reference)):
             return self.get(reference)
         matching = [network for network in self if reference and network.id.startswith(reference)]
         if len(matching) > 1:
             raise NetworkError(f"the ids of {len(matching)} networks begin with {reference}", "write more")
         return matching[0] if matching else self.get(reference)
 
+    def has(self, network: Network) -> bool:
+        """Whether it is still there, and not another one of its name."""
+        try:
+            return self._load(network.name).id == network.id
+        except FileNotFoundError:
+            return False
+
     def __iter__(self) -> Iterator[Network]:
-        for name in sorted(os.listdir(self._directory)):
-            if not name.startswith("."):
-                try:
-                    yield Network.parse(files.read(f"{self.path(name)}/network.json"))
-                except FileNotFoundError:
-                    # Removed since the directory was listed.
-                    continue
+        for file in sorted(os.listdir(self._directory)):
+            if file.endswith(_SUFFIX):
+                # One may be removed since the directory was listed.
+                with suppress(FileNotFoundError):
+                    yield self._load(file.removesuffix(_SUFFIX))
 
     def make_default(self) -> Network:
         """The default network, made unless it exists."""
         try:
             return self.create(DEFAULT, {"options": {LINK_OPTION: f"{PREFIX}{self._tag}0"}})
         except _ExistsError:
-            return Network.parse(files.read(f"{self.path(DEFAULT)}/network.json"))
+            return self._load(DEFAULT)
 
     def create(self, name: str, settings: Settings) -> Network:
         """Define a network.
@@ -121,6 +122,8 @@ class Registry:
         Raises:
             NetworkError: see Networks.create.
         """
+        from datetime import UTC, datetime
+
         check_name(name)
         options = settings.get("options") or {}
         link = self._link(options)
@@ -128,7 +131,7 @@ class Registry:
         has_ipv6 = bool(wanted6 or settings.get("ipv6"))
         mtu = _mtu(settings.get("mtu"), options, has_ipv6=has_ipv6)
         with files.locked(f"{self._directory}/.lock"):
-            if os.path.exists(self.path(name)):
+            if os.path.exists(self._path(name)):
                 raise _ExistsError(f"there is a network {name} already", "choose another name or remove it")
             others = list(self)
             if any(other.link == link for other in others):
@@ -157,10 +160,7 @@ class Registry:
                 created=created,
             )
             _check(network)
-            new = f"{self._directory}/.new-{network.id}"
-            os.makedirs(f"{new}/leases", 0o700)
-            files.write_json(f"{new}/network.json", network.document())
-            os.rename(new, self.path(name))
+            files.write_json(self._path(name), network.document(), is_durable=True)
         return network
 
     def _link(self, options: Mapping[str, str]) -> str:
@@ -175,10 +175,15 @@ class Registry:
         return link
 
     def remove(self, network: Network) -> None:
-        """Remove a network's directory; the caller holds its lock."""
-        old = f"{self._directory}/.old-{network.id}"
-        os.rename(self.path(network.name), old)
-        shutil.rmtree(old)
+        """Forget a network."""
+        files.remove(self._path(network.name))
+
+    def _load(self, name: str) -> Network:
+        return Network.parse(files.read(self._path(name)))
+
+    def _path(self, name: str) -> str:
+        # A name from outside may hold slashes; no network is called so.
+        return f"{self._directory}/{name.replace('/', ':')}{_SUFFIX}"
 
 
 def _mtu(mtu: int | None, options: Mapping[str, str], *, has_ipv6: bool) -> int:

@@ -16,6 +16,10 @@ from runtime.veth import Pluggable
 if TYPE_CHECKING:
     from runtime.network.attaching import Attaching
 
+_OWNER = "owner.json"
+_RECORD = "sandbox.json"
+_LINKS = "links.json"
+
 
 @dataclass(frozen=True)
 class Sandbox:
@@ -71,16 +75,38 @@ class Sandbox:
         """Whether the container, or who is about to make it, still exists."""
         return owner.is_alive(list(self.owned))
 
-    def save(self) -> None:
-        """Put it on disk; the first time its directory appears whole."""
-        if os.path.isdir(self.path):  # noqa: PTH112
-            self._write(self.path)
-            return
+    def make(self) -> None:
+        """Make its directory, which appears together with what says whose it is."""
         directory, _, name = self.path.rpartition("/")
         new = f"{directory}/.new-{name}"
         os.makedirs(new, 0o700, exist_ok=True)  # noqa: PTH103
-        self._write(new)
+        files.write_json(f"{new}/{_OWNER}", list(self.owned))
         os.rename(new, self.path)  # noqa: PTH104
+
+    def save(self) -> None:
+        """Put all but the links on disk."""
+        files.write_json(
+            f"{self.path}/{_RECORD}",
+            {
+                "container": self.container,
+                "name": self.name,
+                "endpoints": [endpoint.document() for endpoint in self.endpoints],
+                "published": [published.document() for published in self.published],
+            },
+        )
+
+    def save_owner(self) -> None:
+        """Put on disk whose it is by now."""
+        files.write_json(f"{self.path}/{_OWNER}", list(self.owned))
+
+    def save_links(self) -> None:
+        """Put the links on disk; in a file of their own, as making one is faster than replacing one."""
+        links = {endpoint.network: endpoint.link for endpoint in self.endpoints if endpoint.link}
+        files.write_json(f"{self.path}/{_LINKS}", links)
+
+    def drop_links(self) -> None:
+        """Take the links off the disk."""
+        files.remove(f"{self.path}/{_LINKS}")
 
     def remove(self) -> None:
         """Take it off the disk, all at once."""
@@ -89,33 +115,35 @@ class Sandbox:
         os.rename(self.path, old)  # noqa: PTH104
         remove_tree(old)
 
-    def _write(self, directory: str) -> None:
-        files.write_json(
-            f"{directory}/sandbox.json",
-            {
-                "container": self.container,
-                "name": self.name,
-                "endpoints": [endpoint.document() for endpoint in self.endpoints],
-                "published": [published.document() for published in self.published],
-                "owned": list(self.owned),
-            },
-        )
-
     @classmethod
     def load(cls, path: str) -> "Sandbox | None":
         """What is on disk in a directory; None when nothing is."""
         try:
-            document = files.read(f"{path}/sandbox.json")
+            owned = tuple(files.read(f"{path}/{_OWNER}"))
         except (FileNotFoundError, NotADirectoryError):
             return None
+        container = path.rpartition("/")[2]
+        document = _read(f"{path}/{_RECORD}")
+        if not document:
+            return cls(container, "", path, owned=owned)
+        links = _read(f"{path}/{_LINKS}")
+        endpoints = map(Endpoint.parse, document["endpoints"])
         return cls(
-            container=document["container"],
+            container=container,
             name=document["name"],
             path=path,
-            endpoints=tuple(map(Endpoint.parse, document["endpoints"])),
+            endpoints=tuple(replace(one, link=links.get(one.network, "")) for one in endpoints),
             published=tuple(map(Published.parse, document["published"])),
-            owned=tuple(document["owned"]),
+            owned=owned,
         )
+
+
+def _read(path: str) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = files.read(path)
+    except FileNotFoundError:
+        return {}
+    return document
 
 
 @dataclass(frozen=True)
@@ -133,7 +161,6 @@ class Attachment(Pluggable):
         """
         if self.networks:
             self.networks.plug(self.container, pid)
-            self.networks.announce(self.container)
 
 
 def attachment(

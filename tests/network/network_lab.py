@@ -108,6 +108,7 @@ class Lab:
                     spec, stdin=null.fileno(), stdout=null.fileno(), stderr=null.fileno()
                 )
             run.await_complete()
+            self.networks.announce(container)
             self._containers.append(run)
             return run, self.networks.sandbox(container)
 
