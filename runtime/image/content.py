@@ -95,6 +95,11 @@ class Content:
         self._partial = directory / "partial"
         self._partial.mkdir(parents=True, exist_ok=True, mode=0o700)
 
+    @property
+    def scratch(self) -> Path:
+        """A directory for temporary files of those who add content."""
+        return self._partial
+
     def path(self, digest: str) -> Path:
         """Where content of a digest is or would be.
 

@@ -4,7 +4,7 @@ import hashlib
 import os
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from runtime.image.compression import Limits, uncompressed
@@ -20,9 +20,13 @@ class LayerStream:
     Args:
         file: gzip, zstd or plain.
         limits: what it may grow to.
+        copy: is given all that is read, uncompressed.
     """
 
-    def __init__(self, file: BinaryIO, limits: Limits) -> None:
+    def __init__(
+        self, file: BinaryIO, limits: Limits, *, copy: Callable[[bytes], object] | None = None
+    ) -> None:
+        self._copy = copy
         self._pieces: queue.Queue[bytes | None] = queue.Queue(_AHEAD)
         self._unhashed: queue.Queue[bytes | None] = queue.Queue(_AHEAD)
         self._hash = hashlib.sha256()
@@ -102,6 +106,8 @@ class LayerStream:
             if self._failure:
                 raise self._failure
             return False
+        if self._copy:
+            self._copy(piece)
         self._view = memoryview(piece)
         return True
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Protocol
 
-from runtime.image.stream import LayerStream
 from runtime.image.tar_header import BLOCK, Member, records, shown, sparse_map
 from tare.errors import ImageError
 
@@ -14,7 +14,17 @@ _EXTENDING = frozenset({b"x", b"X", b"g", *_LONG})
 _BROKEN = "the layer is broken, get the image again"
 
 
-def members(stream: LayerStream) -> Iterator[Member]:
+class Source(Protocol):
+    """An uncompressed archive, read from the front."""
+
+    def take(self, size: int) -> bytes:
+        """The next bytes; fewer only at the end."""
+
+    def skip(self, size: int) -> None:
+        """Leave out the next bytes."""
+
+
+def members(stream: Source) -> Iterator[Member]:
     """Each member, with the stream at the start of its data; Member.size bytes are to be read from it.
 
     Raises:
@@ -46,9 +56,7 @@ def members(stream: LayerStream) -> Iterator[Member]:
         raise ImageError("a layer is cut off", _BROKEN)
 
 
-def _extended(
-    stream: LayerStream, member: Member, before: list[tuple[bytes, bytes]]
-) -> list[tuple[bytes, bytes]]:
+def _extended(stream: Source, member: Member, before: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """What the next member is told beforehand: by a PAX header, or by GNU's of a long name or link."""
     data = _header_data(stream, member)
     if member.kind == b"g":
@@ -59,7 +67,7 @@ def _extended(
     return records(data)
 
 
-def _header_data(stream: LayerStream, member: Member) -> bytes:
+def _header_data(stream: Source, member: Member) -> bytes:
     if not 0 <= member.size <= _HEADER_LIMIT:
         raise ImageError(f"a header in a layer has {member.size} bytes, more than {_HEADER_LIMIT}", _BROKEN)
     size = member.size + -member.size % BLOCK
@@ -69,7 +77,7 @@ def _header_data(stream: LayerStream, member: Member) -> bytes:
     return data[: member.size]
 
 
-def _more_of_the_map(stream: LayerStream, extents: list[tuple[int, int]]) -> None:
+def _more_of_the_map(stream: Source, extents: list[tuple[int, int]]) -> None:
     more = True
     while more:
         block = stream.take(BLOCK)
@@ -79,7 +87,7 @@ def _more_of_the_map(stream: LayerStream, extents: list[tuple[int, int]]) -> Non
         more = bool(block[504])
 
 
-def _map_in_data(stream: LayerStream, member: Member) -> None:
+def _map_in_data(stream: Source, member: Member) -> None:
     """Read the map: the number of entries, then offsets and sizes, a line each (GNU's PAX format 1.0)."""
     text, wanted = b"", 1
     while text.count(b"\n") < wanted:
