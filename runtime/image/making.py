@@ -26,7 +26,7 @@ def make_image(content: Content, layers: Sequence[Packed], config: ImageConfig) 
     Returns:
         The manifest's descriptor, for ImageStore.add.
     """
-    config = replace(config, diff_ids=tuple(layer.diff_id for layer in layers))
+    config = _told(replace(config, diff_ids=tuple(layer.diff_id for layer in layers)))
     return put_image(content, [layer.descriptor for layer in layers], config.serialise())
 
 
@@ -42,6 +42,7 @@ def extend_image(
         layer: the new layer.
         history: how it came to be.
     """
+    config = _told(config)
     config = replace(config, diff_ids=(*config.diff_ids, layer.diff_id), history=(*config.history, history))
     return put_image(content, [*base.layers, layer.descriptor], config.serialise())
 
@@ -79,6 +80,12 @@ def import_archive(
     packed = Packed(layer.descriptor, layer.diff_id, layer.size, entries)
     platform = Platform.host()
     return make_image(content, [packed], config or ImageConfig(platform.architecture, platform.os))
+
+
+def _told(config: ImageConfig) -> ImageConfig:
+    """With a history that has each layer, as buildah insists."""
+    missing = len(config.diff_ids) - sum(not entry.empty_layer for entry in config.history)
+    return replace(config, history=(*config.history, *[History(config.created)] * missing))
 
 
 def put_image(content: Content, layers: Sequence[Descriptor], config: bytes) -> Descriptor:
