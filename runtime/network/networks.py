@@ -94,7 +94,7 @@ class Networks(Attaching):
         with self._members.locked([network.name]):
             if users := self.containers(network):
                 raise NetworkError(
-                    f"the network {network.name} is used by {', '.join(user.name for user in users)}",
+                    f"the network {network.name} is used by {', '.join(user.name or user.container[:12] for user in users)}",
                     "remove or disconnect them first",
                 )
             self._host.shut(network)

@@ -1,0 +1,72 @@
+"""Whatever is killed wherever, the next start works and clean leaves nothing; the fixture looks."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from network_lab import HOST
+
+from runtime.network.ports import parse
+from runtime.steps.network import Network
+
+CHURN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from runtime.network.networks import Networks
+from runtime.network.model import Connection
+from runtime.network.ports import parse
+from tare.state import State
+networks = Networks(State.at(Path(sys.argv[2])))
+print("ready", flush=True)
+for number in range(1000):
+    container, port = f"{number:02x}" * 32, 9000 + number
+    networks.attach(container, [Connection("bridge"), Connection("net")], publish=parse(f"{port}:80"))
+    networks.plug(container, int(sys.argv[3]))
+    networks.announce(container)
+    networks.disconnect(container, "bridge")
+    networks.disconnect(container, "net")
+    networks.release(container)
+    if number % 3 == 0:
+        networks.create("other", ipv6=True)
+        networks.remove("other")
+"""
+
+
+def test_killed_anywhere(lab, tmp_path):
+    lab.on_host(lab.networks.create, "net", ipv6=True)
+    project = str(Path(__file__).parent.parent.parent)
+    for _ in range(6):
+        target = lab.spawn("unshare", "--net", "sleep", "60")
+        own = Path(lab.own).readlink()
+        while Path(f"/proc/{target.pid}/ns/net").readlink() == own:
+            time.sleep(0.01)
+        argv = (sys.executable, "-c", CHURN, project, str(tmp_path), str(target.pid))
+        churn = lab.spawn(*argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert churn.stdout.readline() == b"ready\n"
+        time.sleep(random.uniform(0, 0.3))
+        churn.send_signal(signal.SIGKILL)
+        assert churn.communicate()[1] == b""
+        target.kill()
+        target.wait()
+    run, _ = lab.serve("a" * 64, publish=parse("9000:80"))
+    assert lab.outside("busybox", "wget", "-qO-", f"http://{HOST}:9000/") == "tarebench\n"
+    lab.remove(run, "a" * 64)
+    lab.on_host(lab.networks.sweep)
+    assert list(lab.state.run.glob("networks/members/*/leases/*")) == []
+    assert list(lab.state.run.glob("networks/ports/*")) == []
+
+
+def test_joining_another_containers_namespace(lab):
+    run, _ = lab.start("a" * 64, "sleep", "60")
+    path = f"/proc/{run.pid}/ns/net"
+    pid = os.fork()
+    if pid == 0:
+        step = Network.__new__(Network)
+        step.perform([("join_network", path)])
+        os._exit(Path("/proc/self/ns/net").readlink() != Path(path).readlink())
+    assert os.waitpid(pid, 0)[1] == 0
