@@ -179,5 +179,8 @@ class Driver(Protocol):
     def container_bytes(self, container: str) -> int:
         """Allocated bytes of what a container changed; 0 when missing."""
 
+    def check(self) -> list[str]:
+        """What is wrong with layers and roots on the disk, one line each; nothing in a consistent store."""
+
     def sweep(self) -> list[str]:
         """Remove what killed processes had begun; what it removed, one line each."""

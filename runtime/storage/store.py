@@ -132,6 +132,23 @@ class Store:
         except FileNotFoundError:
             return 0
 
+    def check(self) -> list[str]:
+        """See Driver."""
+        problems = []
+        for chain_id in self.layers():
+            if not self.has_layer(chain_id):
+                problems.append(f"the layer {chain_id} has no files")
+            problems += [
+                f"the layer {chain_id} lacks the layer {below} under it"
+                for below in self._below(chain_id)
+                if not self.has_layer(below)
+            ]
+        for container in self.containers():
+            chain = self._chain(container)
+            if chain and not self.has_layer(chain):
+                problems.append(f"the container {container} lacks its layer {chain}")
+        return problems
+
     def sweep(self) -> list[str]:
         """See Driver."""
         removed = []

@@ -282,3 +282,19 @@ def test_cleaning_removes_what_was_begun(tmp_path) -> None:
     assert len(sweep(state)) == 2
     assert registry.driver(state, "vfs").layers() == (BASE,)
     assert sweep(state) == []
+
+
+def test_a_damaged_store_is_found_out(driver) -> None:
+    driver.add_layer(BASE, None, fill)
+    driver.add_layer(TOP, BASE, fill)
+    driver.create("one", TOP)
+    assert driver.check() == []
+    for chain in (BASE, TOP):
+        (driver._layers / chain.replace(":", "-") / "fs/file").unlink()
+        (driver._layers / chain.replace(":", "-") / "fs").rmdir()
+    assert driver.check() == [
+        f"the layer {BASE} has no files",
+        f"the layer {TOP} has no files",
+        f"the layer {TOP} lacks the layer {BASE} under it",
+        f"the container one lacks its layer {TOP}",
+    ]
