@@ -12,7 +12,7 @@ from dataclasses import replace
 from runtime.network import files, links, owner, resolver
 from runtime.network.host import Host
 from runtime.network.membership import Membership
-from runtime.network.model import Connection, Endpoint, Network, Published
+from runtime.network.model import Connection, Endpoint, Network, Published, check_host
 from runtime.network.registry import Registry
 from runtime.network.resolver import Alias, Resolver
 from runtime.network.sandbox import Attachment, Sandbox, attachment
@@ -68,9 +68,11 @@ class Attaching:
 
         Raises:
             NetworkError: no such network, an address or port is taken or none is left.
-            UsageError: a resolver or alias without meaning.
+            UsageError: a name, resolver or alias without meaning.
         """
         hostname = hostname or container[:12]
+        for known in filter(None, (container, name, hostname)):
+            check_host(known)
         fresh = Sandbox(container, name, f"{self._sandboxes}/{container}", owned=tuple(owner.owner(keeper)))
         with self._held(container, fresh) as before:
             if before.endpoints:

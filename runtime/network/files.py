@@ -1,4 +1,4 @@
-# ruff: noqa: PTH105, PTH108 - plain strings, as in system calls; a start can't afford pathlib's detours
+# ruff: noqa: PTH105, PTH108, PTH208 - plain strings, as in system calls; a start can't afford pathlib's detours
 """Small files that several processes share: locked, replaced whole, read as JSON."""
 
 import fcntl
@@ -9,6 +9,8 @@ from typing import Any
 
 from runtime import light
 from tare.errors import NetworkError
+
+_HALF = ".new"
 
 
 @contextmanager
@@ -43,7 +45,7 @@ def read(path: str) -> Any:
 
 def write(path: str, text: str, *, mode: int = 0o600, is_durable: bool = False) -> None:
     """Have the file hold the text, or what it held before, whatever happens; a lost power too if durable."""
-    new = f"{path}.{os.getpid()}.new"
+    new = f"{path}.{os.getpid()}{_HALF}"
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
         os.write(descriptor, text.encode())
@@ -85,6 +87,18 @@ def remove(path: str) -> None:
     """Remove a file; one that is gone is no fault."""
     with suppress(FileNotFoundError):
         os.unlink(path)
+
+
+def is_half(name: str) -> bool:
+    """Whether a file is one that is being written, or that a killed writer has left."""
+    return name.endswith(_HALF)
+
+
+def remove_halves(directory: str) -> None:
+    """Remove what killed writers have left in a directory whose lock is held."""
+    for name in os.listdir(directory):
+        if is_half(name):
+            remove(f"{directory}/{name}")
 
 
 def text(path: str) -> str:

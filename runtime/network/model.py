@@ -14,13 +14,14 @@ from ipaddress import (
 )
 from typing import Any
 
-from tare.errors import NetworkError
+from tare.errors import NetworkError, UsageError
 
 DEFAULT = "bridge"
 """The network of a container that names none, as Docker calls it."""
 RESERVED = ("host", "none", "container", "default")
 DEFAULT_MTU = 1500
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}", re.ASCII)
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?", re.ASCII)
 _MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}", re.ASCII)
 _OPTION = "com.docker.network."
 MTU_OPTION = f"{_OPTION}driver.mtu"
@@ -118,6 +119,8 @@ class Connection:
     def __post_init__(self) -> None:
         if self.mac:
             check_mac(self.mac)
+        for alias in self.aliases:
+            check_host(alias)
 
 
 @dataclass(frozen=True)
@@ -206,6 +209,18 @@ def check_name(name: str) -> None:
     if not _NAME.fullmatch(name) or name in RESERVED:
         raise NetworkError(
             f"{name!r} is no name for a network", "use letters, digits, dots, hyphens and underscores"
+        )
+
+
+def check_host(name: str) -> None:
+    """See that a container may be known by the name: a line of /etc/hosts must stay what it is.
+
+    Raises:
+        UsageError: it may not.
+    """
+    if not _HOST.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is no name for a container on a network", "use letters, digits, dots and hyphens"
         )
 
 

@@ -4,6 +4,7 @@ import os
 from contextlib import suppress
 from typing import Any, Unpack
 
+from runtime.network import owner
 from runtime.network.attaching import Attaching
 from runtime.network.model import DEFAULT, LINK_OPTION, MTU_OPTION, Network
 from runtime.network.registry import Settings
@@ -93,8 +94,9 @@ class Networks(Attaching):
             raise NetworkError(f"the network {DEFAULT} is always there", "leave it, or run `tarebox clean`")
         with self._members.locked([network.name]):
             if users := self.containers(network):
+                names = ", ".join(user.name or user.container[:12] for user in users)
                 raise NetworkError(
-                    f"the network {network.name} is used by {', '.join(user.name or user.container[:12] for user in users)}",
+                    f"the network {network.name} is used by {names}",
                     "remove or disconnect them first",
                 )
             self._host.shut(network)
@@ -115,7 +117,7 @@ class Networks(Attaching):
         """Give back what containers have that are gone; returns their ids."""
         names = os.listdir(self._sandboxes)  # noqa: PTH208
         for name in names:
-            if name.startswith(".old-"):
+            if name.startswith(".old-") or (name.startswith(".new-") and _is_abandoned(name)):
                 remove_tree(f"{self._sandboxes}/{name}")
         gone = tuple(name for name in names if not name.startswith(".") and self._is_gone(name))
         for container in gone:
@@ -124,6 +126,7 @@ class Networks(Attaching):
             with suppress(NetworkError), self._members.locked([network.name]):
                 self._members.sweep(network)
         self._host.sweep()
+        self._registry.sweep()
         return gone
 
     def reload(self) -> None:
@@ -133,3 +136,8 @@ class Networks(Attaching):
             NetworkError: the kernel or the program refuses.
         """
         self._host.reload()
+
+
+def _is_abandoned(name: str) -> bool:
+    """Whether who was making a sandbox has ended."""
+    return owner.started(int(name.split("-")[1])) < 0

@@ -100,6 +100,7 @@ class Ports:
             for published in wanted:
                 address6 = endpoint.address6.ip if endpoint.address6 else None
                 target = Target(published, container, endpoint.address.ip, address6)
+                _check(target)
                 taken.append(self._take(target))
         except BaseException:
             self.give_back(container, [target.published for target in taken])
@@ -121,12 +122,13 @@ class Ports:
         """Where every published port leads."""
         found = []
         for name in sorted(os.listdir(self._directory)):
-            if not name.endswith(".new"):
+            if not files.is_half(name):
                 found += [_target(entry) for entry in _entries(f"{self._directory}/{name}")]
         return found
 
     def sweep(self) -> bool:
         """Free what containers have that are gone; says whether there was any."""
+        files.remove_halves(self._directory)
         gone = [target for target in self.all() if self._is_gone(target.container)]
         for target in gone:
             self.give_back(target.container, [target.published])
@@ -164,6 +166,24 @@ class Ports:
 
     def _path(self, published: Published) -> str:
         return f"{self._directory}/{published.protocol}-{published.host_port}"
+
+
+def _check(target: Target) -> None:
+    """See that the kernel can lead the port there.
+
+    Raises:
+        NetworkError: it can't.
+    """
+    if target.published.host == IPv6Address("::1"):
+        raise NetworkError(
+            f"the port {_shown(target.published)} can't be published, as nothing from ::1 is ever forwarded",
+            "use 127.0.0.1",
+        )
+    if not target.serves4 and not target.serves6:
+        raise NetworkError(
+            f"the port {_shown(target.published)} can't be published: the container has no IPv6 address",
+            "make its network with IPv6",
+        )
 
 
 def _range(first: str, last: str | None, text: str) -> list[int]:

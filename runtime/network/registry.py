@@ -1,4 +1,4 @@
-# ruff: noqa: PTH110, PTH208 - plain strings; a start can't afford pathlib's detours
+# ruff: noqa: PTH110, PTH116, PTH208 - plain strings; a start can't afford pathlib's detours
 """The networks there are: a file each."""
 
 import os
@@ -67,6 +67,7 @@ class Registry:
 
     def __init__(self, directory: str, tag: str) -> None:
         self._directory = directory
+        self._known: dict[str, tuple[tuple[int, int], Network]] = {}
         self._tag = tag
 
     def get(self, name: str) -> Network:
@@ -178,8 +179,19 @@ class Registry:
         """Forget a network."""
         files.remove(self._path(network.name))
 
+    def sweep(self) -> None:
+        """Remove what a killed process has written half."""
+        with files.locked(f"{self._directory}/.lock"):
+            files.remove_halves(self._directory)
+
     def _load(self, name: str) -> Network:
-        return Network.parse(files.read(self._path(name)))
+        path = self._path(name)
+        status = os.stat(path)
+        version = (status.st_ino, status.st_mtime_ns)
+        known = self._known.get(name)
+        if known is None or known[0] != version:
+            known = self._known[name] = (version, Network.parse(files.read(path)))
+        return known[1]
 
     def _path(self, name: str) -> str:
         # A name from outside may hold slashes; no network is called so.

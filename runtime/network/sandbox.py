@@ -78,7 +78,7 @@ class Sandbox:
     def make(self) -> None:
         """Make its directory, which appears together with what says whose it is."""
         directory, _, name = self.path.rpartition("/")
-        new = f"{directory}/.new-{name}"
+        new = f"{directory}/.new-{os.getpid()}-{name}"
         os.makedirs(new, 0o700, exist_ok=True)  # noqa: PTH103
         files.write_json(f"{new}/{_OWNER}", list(self.owned))
         os.rename(new, self.path)  # noqa: PTH104

@@ -78,6 +78,9 @@ def test_ports_are_given_once(networks):
     networks.detach(A)
     networks.release(C)
     networks.attach(C, [Connection("net")], publish=parse(f"{any_.host_port}:1"))
+    for text, message in (("[::1]:1:1", "use 127.0.0.1"), ("[fd00::1]:1:1", "make its network with IPv6")):
+        with pytest.raises(NetworkError, match=message):
+            networks.attach(A, [Connection("net")], publish=parse(text))
     with pytest.raises(NetworkError, match="use an address of this host"):
         networks.attach(A, [Connection("net")], publish=parse("192.0.2.77:1:1"))
 
@@ -107,11 +110,22 @@ def test_files_of_a_container(networks):
     assert hosts.stat().st_ino == inode
 
 
+@pytest.mark.parametrize("name", ["a b", "a\n10.0.0.1 evil", "#", "-a", "a" * 254, "../a"])
+def test_names_that_would_forge_lines(networks, name):
+    with pytest.raises(UsageError):
+        Connection("net", aliases=(name,))
+    for wishes in ({"name": name}, {"hostname": name}):
+        with pytest.raises(UsageError):
+            networks.attach(A, [Connection("net")], **wishes)
+    with pytest.raises(UsageError):
+        networks.attach(name)
+
+
 def test_hosts_files_stay_small(networks):
     hosts = networks.attach(A, [Connection("net")], name="web").binds[1].source
     kept = hosts.read_text()
     for number in range(300):
-        networks.attach(B, [Connection("net", aliases=("a" * 500,))], name=f"c{number}")
+        networks.attach(B, [Connection("net", aliases=("a" * 250, "b" * 250))], name=f"c{number}")
         networks.announce(B)
         networks.release(B)
     assert hosts.stat().st_size < 2 * (64 << 10)
