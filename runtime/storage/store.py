@@ -9,6 +9,7 @@ from pathlib import Path
 
 from runtime import teardown
 from runtime.storage import compare, tree
+from runtime.storage.extract import extract
 from runtime.storage.locks import Locks
 from runtime.storage.protocol import ROOT, Change, Owner, Root
 from tare.errors import ImageError
@@ -124,6 +125,25 @@ class Store:
         """See Driver."""
         with self._compared(container) as (after, before, is_upper):
             yield from compare.changes(after, before, is_upper=is_upper)
+
+    @contextmanager
+    def difference(self, container: str) -> Iterator[Path]:
+        """See Driver."""
+        name = f"{container}.difference"
+        with self._locks.held(name):
+            new = self._containers / f".new-{name}"
+            self._delete(new)
+            try:
+                with (
+                    self._compared(container) as (after, before, is_upper),
+                    self._explained(f"the changes of {container}"),
+                ):
+                    new.mkdir(mode=0o700)
+                    with opened(new) as into:
+                        extract(after, before, into, is_upper=is_upper)
+                yield new
+            finally:
+                self._delete(new)
 
     def layer_bytes(self, chain_id: str) -> int:
         """See Driver."""

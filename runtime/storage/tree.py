@@ -152,7 +152,7 @@ def copy(source: int, target: int, owner: tuple[int, int] | None = None) -> None
                 if stat.S_ISDIR(entry.st_mode):
                     times.append((place, entry))
                 elif first := linked.get((entry.st_dev, entry.st_ino)):
-                    _link(target, first, into, name)
+                    link(target, first, into, name)
                     continue
                 elif entry.st_nlink > 1:
                     linked[entry.st_dev, entry.st_ino] = place
@@ -258,7 +258,8 @@ def make_directory(parent: int, name: str) -> None:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name) from None
 
 
-def _link(root: int, first: str, into: int, name: str) -> None:
+def link(root: int, first: str, into: int, name: str) -> None:
+    """Give the file at the path `first` another name in a directory; a file in the way is replaced."""
     parent, _, base = first.rpartition("/")
     replace(into, name)
     with directory(root, parent) as descriptor:

@@ -27,25 +27,6 @@ class Whole(Store):
             yield descriptor
 
     @contextmanager
-    def difference(self, container: str) -> Iterator[Path]:
-        """See Driver."""
-        name = f"{container}.difference"
-        with self._locks.held(name):
-            new = self._containers / f".new-{name}"
-            self._delete(new)
-            try:
-                with (
-                    self._compared(container) as (after, before, _),
-                    self._explained(f"the changes of {container}"),
-                ):
-                    new.mkdir(mode=0o700)
-                    with opened(new) as into:
-                        _extract(after, before, into)
-                yield new
-            finally:
-                self._delete(new)
-
-    @contextmanager
     def _compared(self, container: str) -> Iterator[tuple[int, int, bool]]:
         image = self._lowers(self._chain(container))[0]
         with opened(self._containers / container / "fs") as after, opened(image) as before:
@@ -109,20 +90,3 @@ def _is_file(parent: int, name: str) -> bool:
         return not stat.S_ISDIR(tree.status(parent, name).st_mode)
     except FileNotFoundError:
         return False
-
-
-def _extract(after: int, before: int, into: int) -> None:
-    """Copy what differs into an empty directory, as an overlay's upper one."""
-    times = []
-    for change in compare.changes(after, before, is_upper=False):
-        parent, _, name = change.path.rpartition("/")
-        with tree.directory(into, parent) as target:
-            if change.kind == "D":
-                os.mknod(name, stat.S_IFCHR, os.makedev(0, 0), dir_fd=target)
-                continue
-            with tree.directory(after, parent) as source:
-                tree.copy_entry(source, name, target, name)
-                entry = tree.status(source, name)
-        if stat.S_ISDIR(entry.st_mode):
-            times.append((change.path, entry))
-    tree.set_times(into, times)

@@ -11,7 +11,7 @@ from runtime import syscalls
 from runtime.errors import EngineError
 from runtime.storage.drivers.overlay import Overlay
 from runtime.storage.protocol import Root
-from runtime.storage.store import closed, opened
+from runtime.storage.store import Store, closed, opened
 
 _PROGRAM = "fuse-overlayfs"
 _CHATTER = "unknown argument ignored"
@@ -64,6 +64,12 @@ class FuseOverlayfs(Overlay):
         else:
             with closed(self._mount(lowers, merged.parent, writable=True)) as descriptor:
                 yield descriptor
+
+    @contextmanager
+    def difference(self, container: str) -> Iterator[Path]:
+        """See Driver; a copy, as the program leaves marks of its own in `upper`."""
+        with Store.difference(self, container) as difference:
+            yield difference
 
     def _root(self, container: str) -> Root:
         self._chain(container)
