@@ -12,6 +12,8 @@ from tare.errors import NetworkError
 from tare.state import PREFIX
 
 _ATTEMPTS = 16
+_SUBNET_PREFIX = 8
+"""Length of the shortest prefix that is somebody's and not part of a default route."""
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -178,10 +180,15 @@ def remove(link: str) -> bool:
 def routed(besides: Iterable[str] = ()) -> list[IPv4Network | IPv6Network]:
     """Subnets that this host has routes to, other than through the links named."""
     ignored = {index for link in besides if (index := netlink.index(link))}
+
+    def counts(prefix: int, link: int) -> bool:
+        # Tunnels split the default route in two and more; that takes no subnet.
+        return prefix >= _SUBNET_PREFIX and link not in ignored
+
     with netlink.Netlink() as socket_:
         four = socket_.routes(socket.AF_INET)
         six = socket_.routes(socket.AF_INET6)
     return [
-        *(IPv4Network((packed, prefix)) for packed, prefix, link in four if link not in ignored),
-        *(IPv6Network((packed, prefix)) for packed, prefix, link in six if link not in ignored),
+        *(IPv4Network((packed, prefix)) for packed, prefix, link in four if counts(prefix, link)),
+        *(IPv6Network((packed, prefix)) for packed, prefix, link in six if counts(prefix, link)),
     ]

@@ -90,8 +90,13 @@ def hosts(own: Iterable[str], aliases: Sequence[Alias], gateway: str) -> str:
     Args:
         own: lines for the container itself.
         aliases: those asked for.
-        gateway: what `host-gateway` stands for.
+        gateway: what `host-gateway` stands for; empty without a network.
+
+    Raises:
+        UsageError: it stands for nothing.
     """
+    if not gateway and any(alias.address == _GATEWAY for alias in aliases):
+        raise UsageError(f"there is no {_GATEWAY} without a network", "connect the container to one")
     added = (
         f"{gateway if alias.address == _GATEWAY else alias.address}\t{alias.name}\n" for alias in aliases
     )

@@ -1,9 +1,11 @@
 """Networks are defined, listed, inspected and removed as docker's are, and nonsense is refused."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 import pytest
+from network_lab import OUTSIDE
 
 from runtime.network import mode, registry
 from runtime.network.model import Connection
@@ -99,6 +101,18 @@ def test_names_without_meaning(networks, name):
         networks.create(name)
     with pytest.raises(NetworkError, match="no network"):
         networks.get(name)
+
+
+def test_routes_of_tunnels_take_no_subnet(lab):
+    for route in ("0.0.0.0/1", "128.0.0.0/1"):
+        lab.sh("ip", "route", "add", route, "via", OUTSIDE)
+    lab.sh("ip", "route", "add", "10.0.0.0/8", "via", OUTSIDE)
+    assert lab.on_host(lab.networks.create, "net").subnet == IPv4Network("172.17.0.0/16")
+    taken = lab.on_host(lab.networks.create, "next")
+    lab.sh("ip", "route", "add", "172.18.5.0/24", "via", OUTSIDE)
+    lab.on_host(lab.networks.attach, "a" * 64, [Connection(taken.name)])
+    with pytest.raises(NetworkError, match="overlaps 172.18.5.0/24, in use on this host"):
+        lab.on_host(lab.networks.plug, "a" * 64, os.getpid())
 
 
 def test_taken_name(networks):

@@ -6,6 +6,7 @@ import sys
 from ipaddress import IPv4Address
 from pathlib import Path
 
+import pytest
 from network_lab import HOST, HOST6, OUTSIDE, OUTSIDE6
 
 from runtime import Bind
@@ -55,7 +56,10 @@ def test_out_through_translation(lab):
     lab.remove(run, A)
 
 
-def test_published_port_from_everywhere(lab):
+@pytest.mark.parametrize("bridged", ["0", "1"])
+def test_published_port_from_everywhere(lab, bridged):
+    """Whether netfilter sees bridged frames or not; that's another way through the kernel."""
+    lab.sh("sysctl", "-qw", f"net.bridge.bridge-nf-call-iptables={bridged}")
     lab.on_host(lab.networks.create, "net", ipv6=True)
     published = ports.parse("8080:80") + ports.parse(f"{HOST}:8081:80")
     run, _ = lab.serve(A, connections=[Connection("net")], publish=published)
@@ -126,7 +130,9 @@ def test_loopback_services_of_the_host_stay_its_own(lab):
 
 
 def test_other_protocols_and_ranges(lab):
-    run, sandbox = lab.start(A, "sleep", "60", publish=ports.parse("5000-5001:6000-6001/udp"))
+    run, sandbox = lab.start(
+        A, "sleep", "60", publish=ports.parse("5000-5001:6000-6001/udp") + ports.parse("5000:7000/sctp")
+    )
     inside = f"/proc/{run.pid}/ns/net"
     receive = (
         "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('', 6001)); print(s.recv(99))"
@@ -138,6 +144,7 @@ def test_other_protocols_and_ranges(lab):
     assert listener.stdout.readline() == b"b'hello'\n"
     rules = lab.sh("nft", "list", "table", "inet", f"tare{lab.state.tag}")
     assert f"udp . 5000 : {sandbox.endpoints[0].address.ip} . 6000" in rules
+    assert f"sctp . 5000 : {sandbox.endpoints[0].address.ip} . 7000" in rules
 
 
 def test_names_of_peers(lab):
@@ -190,7 +197,7 @@ def test_bridge_is_made_again_and_rules_are_loaded_again(lab):
 
 def test_without_nft_iptables_serves(lab, monkeypatch):
     monkeypatch.setattr("runtime.network.firewall._PROGRAMS", ("iptables-restore",))
-    test_published_port_from_everywhere(lab)
+    test_published_port_from_everywhere(lab, "1")
 
 
 def test_throughput_between_containers(lab, record_property):
