@@ -1,12 +1,10 @@
 """What a registry refused or failed at, in one line (OCI distribution specification 1.1, "Error codes")."""
 
 import json
-import re
 
 from tare.errors import ImageError
 
 _SHOWN = 200
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a1-\ufffc]+")
 
 
 class RegistryError(ImageError):
@@ -53,7 +51,7 @@ def refusal(status: int, reason: str, body: bytes, url: str) -> RegistryError:
 
 def printable(text: str) -> str:
     """A stranger's text as part of one line that is no danger to a terminal."""
-    clean = _UNPRINTABLE.sub(" ", text).strip()
+    clean = "".join(letter if letter.isprintable() else " " for letter in text).strip()
     return clean if len(clean) <= _SHOWN else f"{clean[:_SHOWN]}…"
 
 

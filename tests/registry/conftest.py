@@ -2,9 +2,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from registry_answers import path
+from registry_hostile import Site, hostile
+from registry_image import blobs, make_image
 from registry_server import serve
 
 from runtime.image.content import Content
+from runtime.image.model import Descriptor
 from runtime.image.registry import Session
 from runtime.image.registry_config import Registries
 from runtime.image.registry_http import Patience
@@ -41,3 +45,28 @@ def theirs(tmp_path: Path) -> Content:
 def session() -> Iterator[Session]:
     with Session(Registries(), Patience(connect=5, silence=5, attempts=3, first_wait=0.01)) as opened:
         yield opened
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with hostile() as served:
+        yield served
+
+
+@pytest.fixture
+def image(ours: Content) -> Descriptor:
+    return make_image(ours, (300_000,))
+
+
+@pytest.fixture
+def layer(ours: Content, image: Descriptor) -> Descriptor:
+    return blobs(ours, image)[1]
+
+
+@pytest.fixture
+def served(site: Site, ours: Content, image: Descriptor) -> Site:
+    """A registry that has the image, honest until a test changes an answer."""
+    site.get("/v2/app/manifests/1", ours.read(image), Content_Type=image.media_type)
+    for blob in blobs(ours, image):
+        site.get(path(blob), ours.path(blob.digest).read_bytes())
+    return site

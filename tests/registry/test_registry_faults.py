@@ -1,11 +1,30 @@
 """Registries that fail, lie, stall and cut off: one clear line, and nothing half of it visible."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from email.utils import formatdate
 
 import pytest
+from registry_answers import (
+    PATIENT,
+    answer_range,
+    bad_chunks,
+    cut_after,
+    dripping,
+    endless,
+    ends_early,
+    lie_content,
+    lie_longer,
+    lie_range,
+    lie_shorter,
+    long_refusal,
+    no_http,
+    path,
+    pull_app,
+    refuse,
+    stall_after,
+)
 from registry_hostile import Request, Site, hostile
 from registry_image import blobs, make_image
 
@@ -22,95 +41,13 @@ from runtime.image.model import (
 from runtime.image.platform import Platform
 from runtime.image.registry import Session
 from runtime.image.registry_config import Host, Registries
-from runtime.image.registry_credentials import Credentials
 from runtime.image.registry_errors import RegistryError
-from runtime.image.registry_http import Patience
-from runtime.image.transfer import Pulled, pull
-
-PATIENT = Patience(connect=5, silence=0.3, attempts=3, first_wait=0.01, longest_wait=0.2)
-LAYER = 300_000
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    with hostile() as served:
-        yield served
-
-
-@pytest.fixture
-def image(ours: Content) -> Descriptor:
-    return make_image(ours, (LAYER,))
-
-
-@pytest.fixture
-def layer(ours: Content, image: Descriptor) -> Descriptor:
-    return blobs(ours, image)[1]
-
-
-@pytest.fixture
-def served(site: Site, ours: Content, image: Descriptor) -> Site:
-    """A registry that has the image, honest until a test changes an answer."""
-    site.get("/v2/app/manifests/1", ours.read(image), Content_Type=image.media_type)
-    for blob in blobs(ours, image):
-        site.get(path(blob), ours.path(blob.digest).read_bytes())
-    return site
-
-
-def path(blob: Descriptor) -> str:
-    return f"/v2/app/blobs/{blob.digest}"
-
-
-def pull_app(site: Site, content: Content, patience: Patience = PATIENT) -> Pulled:
-    with Session(Registries(), patience, credentials=lambda _: Credentials("alice", "secret")) as session:
-        return pull(session, site.host, "app", "1", content)
+from runtime.image.transfer import pull
 
 
 def requests(site: Site, blob: Descriptor) -> list[str]:
     """The ranges asked for."""
     return [headers.get("Range", "") for _, asked, headers in site.asked if asked == path(blob)]
-
-
-def answer_range(data: bytes) -> Callable[[Request], None]:
-    def answer(request: Request) -> None:
-        start = int(request.headers.get("Range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
-        status = 206 if "Range" in request.headers else 200
-        span = f"bytes {start}-{len(data) - 1}/{len(data)}"
-        request.reply(status, data[start:], Content_Range=span)
-
-    return answer
-
-
-def cut_after(data: bytes, size: int) -> Callable[[Request], None]:
-    """Promise all of it, send the beginning."""
-
-    def answer(request: Request) -> None:
-        request.begin(200, Content_Length=str(len(data)))
-        request.wfile.write(data[:size])
-        request.cut()
-
-    return answer
-
-
-def stall_after(data: bytes, size: int) -> Callable[[Request], None]:
-    def answer(request: Request) -> None:
-        request.begin(200, Content_Length=str(len(data)))
-        request.wfile.write(data[:size])
-        request.stall()
-
-    return answer
-
-
-def drip(data: bytes) -> Callable[[Request], None]:
-    """A byte at a time, often enough that the connection is never silent."""
-
-    def answer(request: Request) -> None:
-        request.begin(200, Content_Length=str(len(data)))
-        for byte in data:
-            request.wfile.write(bytes([byte]))
-            if request.server.site.over.wait(0.05):
-                return
-
-    return answer
 
 
 @pytest.mark.parametrize("fault", [cut_after, stall_after])
@@ -169,71 +106,6 @@ def test_a_wrong_beginning_is_read_again(
     assert requests(served, layer)[-2:] == ["bytes=50000-", ""]
 
 
-def lie_longer(data: bytes) -> Callable[[Request], None]:
-    return lambda request: request.reply(200, data + b"more")
-
-
-def lie_shorter(data: bytes) -> Callable[[Request], None]:
-    return lambda request: request.reply(200, data[:-1])
-
-
-def lie_content(data: bytes) -> Callable[[Request], None]:
-    return lambda request: request.reply(200, bytes(len(data)))
-
-
-def lie_range(data: bytes) -> Callable[[Request], None]:
-    return lambda request: request.reply(206, data, Content_Range=f"bytes 7-{len(data) + 6}/{len(data) + 7}")
-
-
-def endless(data: bytes) -> Callable[[Request], None]:
-    def answer(request: Request) -> None:
-        request.begin(200, Connection="close")
-        for _ in range(100):
-            request.wfile.write(data)
-        request.cut()
-
-    return answer
-
-
-def ends_early(data: bytes) -> Callable[[Request], None]:
-    def answer(request: Request) -> None:
-        request.begin(200, Connection="close")
-        request.wfile.write(data[:1000])
-        request.cut()
-
-    return answer
-
-
-def no_http(data: bytes) -> Callable[[Request], None]:
-    def answer(request: Request) -> None:
-        request.wfile.write(b"\0\xff\x1b[31m no HTTP at all\r\n\r\n")
-        request.cut()
-
-    return answer
-
-
-def bad_chunks(data: bytes) -> Callable[[Request], None]:
-    def answer(request: Request) -> None:
-        request.begin(200, Transfer_Encoding="chunked")
-        request.wfile.write(b"zzz\r\nhello\r\n")
-        request.cut()
-
-    return answer
-
-
-def refuse(data: bytes) -> Callable[[Request], None]:
-    body = b'{"errors": [{"code": "DENIED", "message": "not \\u001b[2J you\\nor me"}]}'
-    return lambda request: request.reply(403, body)
-
-
-def long_refusal(data: bytes) -> Callable[[Request], None]:
-    return lambda request: request.reply(400, b"x" * 10_000_000)
-
-
-def dripping(data: bytes) -> Callable[[Request], None]:
-    return drip(data)
-
-
 @pytest.mark.parametrize(
     ("lie", "line"),
     [
@@ -270,7 +142,7 @@ def test_lies_about_a_layer(
 
 def test_one_failure_ends_the_other_downloads(site: Site, ours: Content, theirs: Content) -> None:
     """A layer that would be waited for much longer is given up when another one is refused."""
-    image = make_image(ours, (LAYER, 10))
+    image = make_image(ours, (300_000, 10))
     site.get("/v2/app/manifests/1", ours.read(image))
     config, big, small = blobs(ours, image)
     site.get(path(config), ours.read(config))
@@ -368,94 +240,6 @@ def test_sizes_that_are_too_large(site: Site, theirs: Content) -> None:
     site.get("/v2/app/manifests/1", Index((entry,)).serialise())
     with pytest.raises(RegistryError, match="is a manifest larger than"):
         pull_app(site, theirs)
-
-
-def challenge(request: Request) -> None:
-    if "Authorization" in request.headers:
-        request.reply(307, Location=f"http://localhost:{request.server.server_port}/elsewhere?signature=1")
-    else:
-        request.reply(401, WWW_Authenticate='Basic realm="here"')
-
-
-def test_redirects_get_no_authorization(
-    served: Site, ours: Content, theirs: Content, layer: Descriptor
-) -> None:
-    served.on("GET", path(layer), challenge)
-    served.get("/elsewhere", ours.path(layer.digest).read_bytes())
-    pull_app(served, theirs)
-    sent = [headers.get("Authorization") for _, asked, headers in served.asked if layer.digest in asked]
-    assert sent == [None, "Basic YWxpY2U6c2VjcmV0"]
-    elsewhere = [headers for _, asked, headers in served.asked if asked.startswith("/elsewhere")]
-    assert len(elsewhere) == 1
-    assert "Authorization" not in elsewhere[0]
-
-
-def test_who_is_redirected_to_gets_no_credentials_either(
-    served: Site, theirs: Content, layer: Descriptor
-) -> None:
-    served.on("GET", path(layer), challenge)
-    served.on("GET", "/elsewhere", lambda request: request.reply(401, WWW_Authenticate="Basic"))
-    with pytest.raises(RegistryError, match="/elsewhere answered 401"):
-        pull_app(served, theirs)
-    assert all("Authorization" not in headers for _, asked, headers in served.asked if "elsewhere" in asked)
-
-
-@pytest.mark.parametrize(
-    ("location", "line"),
-    [
-        ("/v2/app/manifests/1", "redirects more than 5 times"),
-        ("http://registry.example/x", "leads to registry.example without TLS"),
-        ("file:///etc/passwd", "leads to 'file:///etc/passwd', which is no URL"),
-        ("http://[::1", "which is no URL"),
-        ("http://", "redirects more than 5 times|which is no URL"),
-        ("", "leads to '', which is no URL"),
-        (f"http://127.0.0.1:1/{'x' * 5000}", "can't connect to"),
-        ("http://127.0.0.1:99999/", "can't be asked|which is no URL"),
-        ("http://localhost\x1b[2J/", "can't be asked|no URL|without TLS"),
-    ],
-)
-def test_redirects_to_nowhere(site: Site, theirs: Content, location: str, line: str) -> None:
-    site.on("GET", "/v2/app/manifests/1", lambda request: request.reply(302, Location=location))
-    with pytest.raises(RegistryError, match=line) as caught:
-        pull_app(site, theirs)
-    assert len(str(caught.value)) < 500
-    assert str(caught.value).isprintable()
-
-
-@pytest.mark.parametrize(
-    ("realm", "line"),
-    [
-        ("http://registry.example/token", "leads to registry.example without TLS"),
-        ("", "which is no URL"),
-        ("ftp://127.0.0.1/", "which is no URL"),
-    ],
-)
-def test_token_servers_that_are_none(site: Site, theirs: Content, realm: str, line: str) -> None:
-    header = f'Bearer realm="{realm}",service="s"'
-    site.on("GET", "/v2/app/manifests/1", lambda request: request.reply(401, WWW_Authenticate=header))
-    with pytest.raises(RegistryError, match=line):
-        pull_app(site, theirs)
-
-
-@pytest.mark.parametrize(
-    "token",
-    [b"", b"[]", b"{}", b'{"token": 5}', b'{"token": "a\\r\\nX-Evil: 1"}', b'{"token": ""}', b"[" * 100_000],
-)
-def test_tokens_that_are_none(site: Site, theirs: Content, token: bytes) -> None:
-    header = f'Bearer realm="http://{site.host}/token"'
-    site.on("GET", "/v2/app/manifests/1", lambda request: request.reply(401, WWW_Authenticate=header))
-    site.get("/token", token)
-    with pytest.raises(RegistryError, match=f"the token server of {site.host} sent no"):
-        pull_app(site, theirs)
-
-
-def test_tokens_that_are_refused(site: Site, theirs: Content) -> None:
-    header = f'Bearer realm="http://{site.host}/token"'
-    site.on("GET", "/v2/app/manifests/1", lambda request: request.reply(401, WWW_Authenticate=header))
-    site.get("/token", b'{"token": "abc"}')
-    with pytest.raises(RegistryError, match="answered 401"):
-        pull_app(site, theirs)
-    assert len(site.asked) == 3
 
 
 def test_tags_without_end(site: Site, session: Session) -> None:
