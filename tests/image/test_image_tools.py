@@ -25,8 +25,12 @@ def store(tmp_path: Path) -> ImageStore:
     return ImageStore(State.at(tmp_path / "state"))
 
 
-def run(*command: str | Path, **options: str) -> str:
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env={**os.environ, **options})
+# The tools keep notes on blobs below /var/lib/containers, wherever they are told to work.
+ALONE = ("unshare", "--mount", "sh", "-ec", 'mount -t tmpfs none /var/lib; exec "$@"', "sh")
+
+
+def run(*command: str | Path) -> str:
+    done = subprocess.run([*ALONE, *command], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -84,7 +88,7 @@ def flat(store: ImageStore, image: StoredImage, target: Path) -> Path:
     (target / "mounted").mkdir()
     (target / "flat").mkdir()
     mount = f"mount -t overlay -o ro,lowerdir={lower} none {target}/mounted"
-    run("unshare", "-m", "sh", "-ec", f"{mount}; cp -a {target}/mounted/. {target}/flat")
+    run("sh", "-ec", f"{mount}; cp -a {target}/mounted/. {target}/flat")
     return target / "flat"
 
 
