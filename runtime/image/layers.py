@@ -1,0 +1,45 @@
+"""An image's layers in the storage driver: each unpacked once, whichever images share it."""
+
+from functools import partial
+from pathlib import Path
+
+from runtime.image.content import Content
+from runtime.image.model import Descriptor
+from runtime.image.store import StoredImage
+from runtime.image.unpack import unpack
+from runtime.storage.protocol import Driver
+
+
+def unpack_layers(
+    content: Content, image: StoredImage, driver: Driver, *, user_namespace: bool = False, owners: bool = True
+) -> str | None:
+    """Make sure that all layers of an image are unpacked.
+
+    Args:
+        content: where the packed layers are.
+        image: whose layers.
+        driver: where they are unpacked.
+        user_namespace: whether overlays in a user namespace are to use them.
+        owners: whether files get their owners, see runtime.image.unpack.
+
+    Returns:
+        The chain id of all of them, for Driver.create; None for an image without layers.
+
+    Raises:
+        ImageError: a layer is missing, broken or hostile, or the disk is full.
+    """
+    below: str | None = None
+    layers = zip(image.layers, image.manifest.layers, image.config.diff_ids, strict=True)
+    for chain_id, layer, diff_id in layers:
+        fill = partial(_fill, content, layer, diff_id=diff_id, user_namespace=user_namespace, owners=owners)
+        if not driver.has_layer(chain_id):
+            driver.add_layer(chain_id, below, fill)
+        below = chain_id
+    return below
+
+
+def _fill(
+    content: Content, layer: Descriptor, directory: Path, *, diff_id: str, user_namespace: bool, owners: bool
+) -> None:
+    with content.open(layer.digest) as file:
+        unpack(file, directory, diff_id=diff_id, user_namespace=user_namespace, owners=owners)
