@@ -202,13 +202,14 @@ class Transport:
         try:
             found = urljoin(url, location or "")
             parts = urlsplit(found)
-            name, known = parts.netloc, parts.scheme in ("http", "https") and parts.hostname
+            # A user's name before the host could pass for a host on loopback.
+            known = parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
         except ValueError:
-            known = None
+            known = False
         if not location or not known:
             raise RegistryError(f"{_shown(url)} leads to {printable(str(location))!r}, which is no URL")
-        if parts.scheme == "http" and not self._host(name).insecure:
-            raise RegistryError(f"{_shown(url)} leads to {printable(name)} without TLS")
+        if parts.scheme == "http" and not self._host(parts.netloc).insecure:
+            raise RegistryError(f"{_shown(url)} leads to {printable(parts.netloc)} without TLS")
         return found
 
     def _host(self, name: str) -> Host:

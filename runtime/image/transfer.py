@@ -1,7 +1,6 @@
 """Images from and to registries, several blobs at a time."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -137,7 +136,7 @@ def push(
 
 
 class _Source:
-    """The places an image may come from, the nearest first."""
+    """The places an image may come from, the nearest first; a mirror that fails is not asked again."""
 
     def __init__(self, places: tuple[Repository, ...], content: Content, progress: Progress) -> None:
         self._places = places
@@ -148,8 +147,10 @@ class _Source:
         """What the first place gives that can."""
         *mirrors, own = self._places
         for place in mirrors:
-            with suppress(ImageError):
+            try:
                 return ask(place)
+            except ImageError:
+                self._places = tuple(other for other in self._places if other is not place)
         return ask(own)
 
     def document(self, descriptor: Descriptor) -> bytes:

@@ -1,7 +1,9 @@
 """Registries that fail, lie, stall and cut off: one clear line, and nothing half of it visible."""
 
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from email.utils import formatdate
 
@@ -252,6 +254,35 @@ def test_tags_without_end(site: Site, session: Session) -> None:
         list(session.managed(site.host, "app").tags())
     site.get("/v2/app/tags/list", b'{"tags": null}')
     assert list(session.managed(site.host, "app").tags()) == []
+
+
+def test_two_pulls_of_one_image_at_once(
+    served: Site, ours: Content, theirs: Content, image: Descriptor, layer: Descriptor
+) -> None:
+    """The second one waits for the layer and does not ask for it."""
+    data = ours.path(layer.digest).read_bytes()
+    both_began = threading.Barrier(2)
+    manifest = ours.read(image)
+
+    def answer_both(request: Request) -> None:
+        both_began.wait(20)
+        request.reply(200, manifest)
+
+    served.on("GET", "/v2/app/manifests/1", answer_both)
+    served.on("GET", path(layer), stall_after(data, 1000), answer_range(data))
+    with ThreadPoolExecutor(2) as pool:
+        pulls = [pool.submit(pull_app, served, theirs) for _ in range(2)]
+        assert [each.result().manifest for each in pulls] == [image, image]
+    assert requests(served, layer) == ["", "bytes=1000-"]
+    assert not list(theirs.partial())
+
+
+def test_a_dead_mirror_is_asked_once(served: Site, theirs: Content, image: Descriptor) -> None:
+    with hostile() as mirror:
+        settings = Registries(hosts={served.host: Host(served.host, True, (mirror.host,))})
+        with Session(settings, PATIENT) as session:
+            assert pull(session, served.host, "app", "1", theirs).manifest == image
+        assert len(mirror.asked) == 1
 
 
 def test_a_lying_mirror_is_passed_over(

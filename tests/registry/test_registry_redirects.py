@@ -46,6 +46,7 @@ def test_who_is_redirected_to_gets_no_credentials_either(
         ("http://registry.example/x", "leads to registry.example without TLS"),
         ("file:///etc/passwd", "leads to 'file:///etc/passwd', which is no URL"),
         ("http://[::1", "which is no URL"),
+        ("http://localhost:80@registry.example/", "which is no URL"),
         ("http://", "redirects more than 5 times|which is no URL"),
         ("", "leads to '', which is no URL"),
         (f"http://127.0.0.1:1/{'x' * 5000}", "can't connect to"),
@@ -67,6 +68,7 @@ def test_redirects_to_nowhere(site: Site, theirs: Content, location: str, line: 
         ("http://registry.example/token", "leads to registry.example without TLS"),
         ("", "which is no URL"),
         ("ftp://127.0.0.1/", "which is no URL"),
+        ("http://localhost:80@registry.example/token", "which is no URL"),
     ],
 )
 def test_token_servers_that_are_none(site: Site, theirs: Content, realm: str, line: str) -> None:

@@ -7,14 +7,17 @@ import pytest
 from registry_image import blobs, make_image, make_index
 from registry_server import skopeo
 
+from runtime.image.bootstrap_busybox import bootstrap_busybox
 from runtime.image.content import Content
 from runtime.image.model import Descriptor, Manifest
 from runtime.image.platform import Platform
 from runtime.image.registry import Session
 from runtime.image.registry_config import Host, Registries
 from runtime.image.registry_errors import NotThere
+from runtime.image.store import ImageStore
 from runtime.image.transfer import pull, push
 from tare.errors import ImageError, UsageError
+from tare.state import State
 
 
 def test_what_is_pushed_is_pulled(registry: str, session: Session, ours: Content, theirs: Content) -> None:
@@ -145,3 +148,21 @@ def test_names_without_meaning(session: Session, theirs: Content) -> None:
         pull(session, "local host", "busybox", "latest", theirs)
     with pytest.raises(ImageError, match="can't connect to http://localhost:1/v2/busybox/manifests/latest: "):
         pull(session, "localhost:1", "busybox", "latest", theirs)
+
+
+def test_an_image_of_the_store_comes_back(registry: str, session: Session, tmp_path: Path) -> None:
+    """Made here, pushed, seen by skopeo, pulled into another store; what belongs to no name is collected."""
+    one, two = (ImageStore(State.at(tmp_path / name)) for name in ("one", "two"))
+    image = bootstrap_busybox(one)
+    push(session, registry, "made/busybox", "here", image.root, one.content)
+    told = json.loads(
+        skopeo("inspect", "--tls-verify=false", f"docker://{registry}/made/busybox:here").stdout
+    )
+    assert (told["Digest"], told["Os"]) == (image.root.digest, "linux")
+    with two.content.adding():
+        pulled = pull(session, registry, "made/busybox", "here", two.content)
+        two.add(pulled.root, [f"{registry}/made/busybox:here"])
+    assert two.collect() == 0
+    assert two.get(f"{registry}/made/busybox:here").id == image.id
+    two.remove(f"{registry}/made/busybox:here")
+    assert two.collect() > image.size
