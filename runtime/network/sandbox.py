@@ -111,7 +111,8 @@ class Sandbox:
     def remove(self) -> None:
         """Take it off the disk, all at once."""
         directory, _, name = self.path.rpartition("/")
-        old = f"{directory}/.old-{name}"
+        # A killed removal may have left one of the container's name.
+        old = f"{directory}/.old-{os.urandom(4).hex()}-{name}"
         os.rename(self.path, old)  # noqa: PTH104
         remove_tree(old)
 

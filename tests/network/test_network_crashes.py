@@ -32,8 +32,9 @@ for number in range(1000):
     networks.disconnect(container, "net")
     networks.release(container)
     if number % 3 == 0:
-        networks.create("other", ipv6=True)
-        networks.remove("other")
+        name = f"other{sys.argv[3]}-{number}"
+        networks.create(name, ipv6=True)
+        networks.remove(name)
 """
 
 
@@ -48,9 +49,9 @@ def test_killed_anywhere(lab, tmp_path):
         argv = (sys.executable, "-c", CHURN, project, str(tmp_path), str(target.pid))
         churn = lab.spawn(*argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert churn.stdout.readline() == b"ready\n"
-        time.sleep(random.uniform(0, 0.3))
+        time.sleep(random.uniform(0, 0.5))
         churn.send_signal(signal.SIGKILL)
-        assert churn.communicate()[1] == b""
+        assert churn.communicate()[1].decode() == ""
         target.kill()
         target.wait()
     run, _ = lab.serve("a" * 64, publish=parse("9000:80"))
