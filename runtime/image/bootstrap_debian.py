@@ -34,8 +34,9 @@ def bootstrap_debian(
     Args:
         store: where it goes.
         name: how it is called then.
-        suite: a release's name; the host's own when empty.
-        include: packages beside the essential ones and apt, which come from where the host's apt has them.
+        suite: a release's name. The host's own, also when empty, comes from where the host's apt has it;
+            another one from where mmdebstrap looks for it.
+        include: packages beside the essential ones and apt.
 
     Raises:
         ImageError: mmdebstrap is missing or fails, or the disk is full.
@@ -45,7 +46,10 @@ def bootstrap_debian(
     for package in packages:
         if not _PACKAGE.fullmatch(package):
             raise UsageError(f"{package!r} is not a package's name", "name packages as apt-get install does")
-    suite = suite or _host_suite()
+    host_suite = _host_suite()
+    suite = suite or host_suite
+    if not suite:
+        raise ImageError("this host's release has no name", "name the suite, as bookworm")
     if not _SUITE.fullmatch(suite):
         raise UsageError(f"{suite!r} is not a release's name", "name it as bookworm")
     epoch = source_date_epoch()
@@ -61,7 +65,7 @@ def bootstrap_debian(
         f"--customize-hook={_LOGS}",
         suite,
         "-",
-        *_sources(),
+        *(_sources() if suite == host_suite else ()),
     ]
     with store.content.adding():
         with _running(command, epoch) as archive:
@@ -87,12 +91,13 @@ def _sources() -> list[str]:
 
 
 def _host_suite() -> str:
+    """The name of the release that runs here, or "" (os-release(5))."""
     import platform
 
     try:
-        return platform.freedesktop_os_release()["VERSION_CODENAME"]
-    except (OSError, KeyError) as error:
-        raise ImageError("this host's release has no name", "name the suite, as bookworm") from error
+        return platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+    except OSError:
+        return ""
 
 
 @contextmanager

@@ -84,6 +84,18 @@ def test_mmdebstrap_that_is_not_read_to_the_end(tmp_path: Path, monkeypatch: pyt
     assert (tmp_path / "mmdebstrap.cleaned").exists()
 
 
+def test_where_packages_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host's own release from the host's sources, another one from where mmdebstrap looks for it."""
+    stand_in(tmp_path, monkeypatch, 'echo "$@" >>$0.asked\nexit 1')
+    store = ImageStore(State.at(tmp_path / "state"))
+    for suite in ("", "unstable"):
+        with pytest.raises(ImageError, match="mmdebstrap failed: exit status 1"):
+            bootstrap_debian(store, suite=suite)
+    own, other = (tmp_path / "mmdebstrap.asked").read_text().splitlines()
+    assert " - /etc/apt/" in own
+    assert other.endswith(" unstable -")
+
+
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     program = tmp_path / "mmdebstrap"
     program.write_text(f"#!/bin/sh\n{script}\n")
