@@ -71,3 +71,45 @@ def test_joining_another_containers_namespace(lab):
         step.perform([("join_network", path)])
         os._exit(Path("/proc/self/ns/net").readlink() != Path(path).readlink())
     assert os.waitpid(pid, 0)[1] == 0
+
+
+FIRST = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from runtime.network.networks import Networks
+from runtime.network.ports import parse
+from tare.state import State
+networks = Networks(State.at(Path(sys.argv[2])))
+print("ready", flush=True)
+sys.stdin.readline()
+sandbox = networks.attach(sys.argv[4], name=f"c{sys.argv[4][0]}", publish=parse("80"))
+networks.plug(sandbox.container, int(sys.argv[3]))
+networks.announce(sandbox.container)
+print(sandbox.published[0].host_port, flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_first_starts_at_once(lab, tmp_path):
+    project = str(Path(__file__).parent.parent.parent)
+    started = []
+    for letter in "abcdef":
+        target = lab.spawn("unshare", "--net", "sleep", "60")
+        own = Path(lab.own).readlink()
+        while Path(f"/proc/{target.pid}/ns/net").readlink() == own:
+            time.sleep(0.01)
+        argv = (sys.executable, "-c", FIRST, project, str(tmp_path), str(target.pid), letter * 64)
+        started.append(lab.spawn(*argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        assert started[-1].stdout.readline() == b"ready\n"
+    for process in started:
+        process.stdin.write(b"go\n")
+        process.stdin.flush()
+    ports = [int(process.stdout.readline()) for process in started]
+    assert len(set(ports)) == 6
+    rules = lab.sh("nft", "list", "map", "inet", f"tare{lab.state.tag}", "any4")
+    assert all(f"tcp . {port} : " in rules for port in ports)
+    names = {f"c{letter}" for letter in "abcdef"}
+    for letter in "abcdef":
+        hosts = lab.networks.sandbox(letter * 64).binds[1].source.read_text()
+        assert names <= set(hosts.split())
