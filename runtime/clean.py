@@ -32,8 +32,9 @@ def clean(state: State) -> list[str]:
         *_end(dict.fromkeys(_members(groups), name) | dict(_rooted(name)), "process"),
         *_unmount(name),
         *_remove_groups(groups),
-        *_remove_links(name),
+        *_remove_links(state, name),
         *_remove_directories(state),
+        *_sweep_layers(state),
     ]
 
 
@@ -110,19 +111,20 @@ def _remove_groups(groups: list[str]) -> Iterator[str]:
         yield f"control group {group}"
 
 
-def _remove_links(name: str) -> Iterator[str]:
-    left = [link for link in os.listdir("/sys/class/net") if link.startswith(name)]
-    if not left:
-        return
-    from runtime.veth import Links
+def _remove_links(state: State, name: str) -> Iterator[str]:
+    has_links = any(link.startswith(name) for link in os.listdir("/sys/class/net"))
+    if has_links or (state.run / "networks").is_dir():
+        from runtime.network import clean as network
 
-    links = Links()
-    try:
-        for link in left:
-            links.remove(link)
-            yield f"link {link}"
-    finally:
-        links.close()
+        yield from network.clean(state)
+
+
+def _sweep_layers(state: State) -> list[str]:
+    if not (state.data / "layers").is_dir():
+        return []
+    from runtime.storage import clean as storage
+
+    return storage.sweep(state)
 
 
 def _remove_directories(state: State) -> Iterator[str]:
