@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, BinaryIO, Protocol
 
 from runtime import syscalls
-from runtime.image.compression import LIMITS, uncompressed
+from runtime.image.compression import LIMITS, Packed, uncompressed
 from runtime.image.model import DOCUMENT_LIMIT
 from runtime.image.tar_header import Member
 from runtime.image.tar_reader import members
@@ -273,7 +273,7 @@ def _plain(file: BinaryIO, scratch: Path) -> Iterator[int]:
             yield file.fileno()
             return
     with tempfile.TemporaryFile(dir=scratch) as copy:
-        for piece in uncompressed(file, LIMITS):
+        for piece in uncompressed(Packed(file), LIMITS):
             copy.write(piece)
         copy.flush()
         yield copy.fileno()

@@ -1,7 +1,7 @@
 """Layers uncompressed: what packed them is told by their first bytes, and bombs are refused."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, BinaryIO, cast
 
@@ -34,8 +34,12 @@ class Limits:
 LIMITS = Limits()
 
 
-class _Source:
-    """Counts what is read, and gives back what was read to look at."""
+class Packed:
+    """A file whose first bytes have been looked at, and whose bytes are counted.
+
+    Args:
+        file: gzip, zstd or plain.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -43,30 +47,32 @@ class _Source:
         while 0 < len(self.head) < 4 and (more := file.read(_INPUT)):
             self.head += more
         self.size = 0
+        self.unpack: Callable[[Packed], Iterator[bytes]] | None = None
+        """What takes it apart; None when it is plain."""
+        if self.head.startswith(_GZIP_MAGIC):
+            self.unpack = _gunzip
+        elif self.head.startswith(_ZSTD_MAGIC) or self.head[1:4] == _ZSTD_SKIPPABLE:
+            self.unpack = _unzstd
 
     def read(self, size: int = _INPUT) -> bytes:
+        """The next bytes."""
         data = self.head or self._file.read(size)
         self.head = b""
         self.size += len(data)
         return data
 
 
-def uncompressed(file: BinaryIO, limits: Limits) -> Iterator[bytes]:
-    """The bytes of a gzip, zstd or plain file, in pieces of at most 1 MiB.
+def uncompressed(source: Packed, limits: Limits) -> Iterator[bytes]:
+    """The bytes of a file as they were before it was packed, in pieces of at most 1 MiB.
 
     Raises:
         ImageError: it is damaged, cut off, or grows beyond the limits.
     """
-    source = _Source(file)
-    if source.head.startswith(_GZIP_MAGIC):
-        pieces = _gunzip(source)
-    elif source.head.startswith(_ZSTD_MAGIC) or source.head[1:4] == _ZSTD_SKIPPABLE:
-        pieces = _unzstd(source)
-    else:
+    if not source.unpack:
         yield from iter(lambda: source.read(_OUTPUT), b"")
         return
     total = 0
-    for piece in pieces:
+    for piece in source.unpack(source):
         total += len(piece)
         if total > limits.free_ratio_size and total > limits.ratio * source.size:
             raise ImageError(
@@ -76,7 +82,7 @@ def uncompressed(file: BinaryIO, limits: Limits) -> Iterator[bytes]:
         yield piece
 
 
-def _gunzip(source: _Source) -> Iterator[bytes]:
+def _gunzip(source: Packed) -> Iterator[bytes]:
     inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
     data = source.read()
     try:
@@ -98,14 +104,14 @@ def _gunzip(source: _Source) -> Iterator[bytes]:
         raise ImageError("a layer is cut off", _BROKEN)
 
 
-def _next_member(data: bytes, source: _Source) -> bytes:
+def _next_member(data: bytes, source: Packed) -> bytes:
     """What follows a member, without the zeros that may pad the file (gzip(1))."""
     while not (data := data.lstrip(b"\0")) and (data := source.read()):
         pass
     return data
 
 
-def _unzstd(source: _Source) -> Iterator[bytes]:
+def _unzstd(source: Packed) -> Iterator[bytes]:
     import zstandard
 
     packed = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from runtime.image.compression import Limits, uncompressed
+from runtime.image.compression import Limits, Packed, uncompressed
 from tare.errors import ImageError
 
 _AHEAD = 8
@@ -35,8 +35,11 @@ class LayerStream:
         self._view = memoryview(b"")
         self.size = 0
         """Bytes uncompressed so far, ahead of the reader."""
+        source = Packed(file)
+        # What is not to be unpacked is hashed where it is read: the fewer threads, the fewer waits for a turn.
+        self._plain = source.unpack is None
         self._threads = (
-            threading.Thread(target=self._unpack, args=(uncompressed(file, limits),), name="tare-unpack"),
+            threading.Thread(target=self._unpack, args=(uncompressed(source, limits),), name="tare-unpack"),
             threading.Thread(target=self._digest, name="tare-digest"),
         )
         for thread in self._threads:
@@ -86,7 +89,8 @@ class LayerStream:
         """Read to the end; the sha256 digest of all that was read."""
         while self._next():
             pass
-        self._threads[1].join()
+        for thread in self._threads:
+            thread.join()
         return f"sha256:{self._hash.hexdigest()}"
 
     def close(self) -> None:
@@ -115,8 +119,11 @@ class LayerStream:
         try:
             for piece in pieces:
                 self.size += len(piece)
-                self._unhashed.put(piece)
+                if not self._plain:
+                    self._unhashed.put(piece)
                 self._pieces.put(piece)
+                if self._plain:
+                    self._hash.update(piece)
                 if self._stopped:
                     break
         except ImageError as error:
