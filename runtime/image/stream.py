@@ -21,6 +21,9 @@ class LayerStream:
         file: gzip, zstd or plain.
         limits: what it may grow to.
         copy: is given all that is read, uncompressed.
+
+    Raises:
+        ImageError: the file can't be read.
     """
 
     def __init__(
@@ -35,8 +38,11 @@ class LayerStream:
         self._view = memoryview(b"")
         self.size = 0
         """Bytes uncompressed so far, ahead of the reader."""
-        source = Packed(file)
-        # What is not to be unpacked is hashed where it is read: the fewer threads, the fewer waits for a turn.
+        try:
+            source = Packed(file)
+        except OSError as error:
+            raise _unreadable(error) from error
+        # A plain layer is hashed where it is read: the fewer threads, the fewer waits for a turn.
         self._plain = source.unpack is None
         self._threads = (
             threading.Thread(target=self._unpack, args=(uncompressed(source, limits),), name="tare-unpack"),
@@ -129,9 +135,7 @@ class LayerStream:
         except ImageError as error:
             self._failure = error
         except OSError as error:
-            self._failure = ImageError(
-                f"can't read a layer: {os.strerror(error.errno or 0)}", "check the disk"
-            )
+            self._failure = _unreadable(error)
         finally:
             self._unhashed.put(None)
             self._pieces.put(None)
@@ -139,3 +143,7 @@ class LayerStream:
     def _digest(self) -> None:
         while (piece := self._unhashed.get()) is not None:
             self._hash.update(piece)
+
+
+def _unreadable(error: OSError) -> ImageError:
+    return ImageError(f"can't read a layer: {os.strerror(error.errno or 0)}", "check the disk")
