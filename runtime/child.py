@@ -55,11 +55,6 @@ class Child(Overlay, Terminal, Network, Privileges, Command):
         self._console = console
         self._joins_terminal = joins_terminal
 
-    @property
-    def outlives_parent(self) -> bool:
-        """Whether nobody waits for it."""
-        return self._launcher < 0
-
     def disk_scratch(self) -> None:
         """Enter the container's directory on disk, made here unless it is kept."""
         if self._keeps_directory:
@@ -85,9 +80,17 @@ class Child(Overlay, Terminal, Network, Privileges, Command):
                 self._channel = channel
         super().pivot()
 
+    def announce(self) -> None:
+        """Tell the engine that all namespaces are complete; who outlives it has no need of it either."""
+        try:
+            super().announce()
+        except (BrokenPipeError, ConnectionResetError):
+            if not self._keeps_directory:
+                raise
+
     def die_with_parent(self, number: int) -> None:
         """Get this signal when the launcher ends; if it has by now, end."""
-        if self.outlives_parent:
+        if self._launcher < 0:
             return
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, number)
         poll = select.poll()

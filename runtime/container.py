@@ -81,7 +81,7 @@ class Container(Process):
         self.await_complete()
         steps = self._engine.exec_steps(spec)
         group = self._group
-        request = ("exec", plan.all_flags(spec), group.unified, group.join, steps, False, None)
+        request = ("exec", plan.all_flags(spec), group.unified, group.join, steps, None, None)
         out, out_write = os.pipe2(os.O_CLOEXEC)
         err, err_write = os.pipe2(os.O_CLOEXEC)
         process = Process()

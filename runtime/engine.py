@@ -161,7 +161,7 @@ class Engine:
             groups.unified,
             directory,
             groups.join,
-            self._steps(spec),
+            plan.start(spec, unified=self._driver.unified, cache=self._cache),
             watch,
         )
         process = Detached()
@@ -194,27 +194,37 @@ class Engine:
             EngineError: the launcher is gone.
         """
         process = Process()
-        process.attach(self.request(self._joining(spec, groups, False, terminal), stdio, (pidfd,)))
+        process.attach(self.request(self._joining(spec, groups, None, terminal), stdio, (pidfd,)))
         return process
 
-    def exec_detached(self, spec: ContainerSpec, pidfd: int, groups: Joined, null: int) -> None:
+    def exec_detached(
+        self, spec: ContainerSpec, pidfd: int, groups: Joined, *, null: int, reaper: str
+    ) -> None:
         """As `exec`, but it outlives this process and nobody learns how it ends; returns once it runs.
+
+        Args:
+            spec: as in `exec`; likewise the next two.
+            pidfd: of the container's first process.
+            groups: the container's control groups.
+            null: descriptor that becomes standard input, output and error.
+            reaper: a static program that waits for the process whose id it gets after the word `reap`; the
+                launcher's code waits when empty.
 
         Raises:
             TareError: it can't be run.
         """
         process = Detached()
         try:
-            process.attach(self.request(self._joining(spec, groups, True, None), (null,) * 3, (pidfd,)))
+            process.attach(self.request(self._joining(spec, groups, reaper, None), (null,) * 3, (pidfd,)))
             process.await_command()
         finally:
             process.close()
 
     def _joining(
-        self, spec: ContainerSpec, groups: Joined, is_detached: bool, terminal: tuple[int, int] | None
+        self, spec: ContainerSpec, groups: Joined, reaper: str | None, terminal: tuple[int, int] | None
     ) -> tuple[object, ...]:
         flags, steps = plan.all_flags(spec), self.exec_steps(spec)
-        return ("exec", flags, groups.unified, groups.join, steps, is_detached, terminal)
+        return ("exec", flags, groups.unified, groups.join, steps, reaper, terminal)
 
     def request(
         self, message: tuple[object, ...], stdio: Sequence[int | None], extra: Sequence[int] = ()

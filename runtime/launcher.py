@@ -3,7 +3,7 @@
 It takes requests over the control socket and answers each over the channel that came with it:
     ("start", id, flags, v2 group or "", directory, group directories, files to join, steps)
         with channel, stdin, stdout, stderr
-    ("exec", flags, v2 group or "", files to join, steps, detached, terminal size or None)
+    ("exec", flags, v2 group or "", files to join, steps, reaper, terminal size or None)
         with channel, stdin, stdout, stderr, pidfd of the container
     ("detach", id, flags, v2 group or "", directory, files to join, steps, Watch as a tuple)
         with channel and the descriptor of a lock, held until all is in place
@@ -17,7 +17,8 @@ When a channel closes, its process is killed and what it left on the host remove
 closes, this is done for all. Nothing here decides anything: the plan does.
 
 What is detached is spared. A process of its own clones its first process, puts the container on record, and
-becomes the monitor; the channel closes when both run their programs.
+becomes the monitor; the channel closes when both run their programs. A command that joins a container and
+outlives us has a reaper, the program given: the kernel lets no PID namespace go with a zombie in it.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ if TYPE_CHECKING:
 class _Running:
     """A process of ours, until it has ended and its channel is closed."""
 
-    def __init__(self, pid: int, pidfd: int, channel: socket.socket, debris: tuple[str, list[str]]) -> None:
+    def __init__(
+        self, pid: int, pidfd: int, channel: socket.socket, debris: tuple[str, list[str]], end: int
+    ) -> None:
+        self.end = end
         self.pid = pid
         self.pidfd = pidfd
         self.channel = channel
@@ -131,7 +135,7 @@ class Launcher:
         unified: str,
         groups: list[str],
         plan: bytes,
-        is_detached: bool,
+        reaper: str | None,
         terminal: tuple[int, int] | None,
     ) -> None:
         try:
@@ -141,13 +145,17 @@ class Launcher:
             return
         if pid == 0:
             *stdio, pidfd = descriptors
-            launcher = -1 if is_detached else self._self
+            launcher = self._self if reaper is None else -1
             child = Child(channel, stdio, launcher=launcher, joins_terminal=terminal)
-            _join_and_run(child, channel, pidfd, flags, unified, groups, marshal.loads(plan))
-        if is_detached:
+            if reaper is not None:
+                os.dup2(stdio[0], 1)
+                os.dup2(stdio[0], 2)
+            _join_and_run(child, channel, pidfd, flags, unified, groups, marshal.loads(plan), reaper)
+        if reaper is not None:
+            _answer(channel, ("created", pid, time.monotonic_ns()), [pidfd])
             self._release(pid, pidfd, channel)
         else:
-            self._track(pid, pidfd, channel, ("", []))
+            self._track(pid, pidfd, channel, ("", []), signal.SIGTERM)
 
     def _detach(
         self,
@@ -193,9 +201,16 @@ class Launcher:
         wire.send(channel, ("exited", SETUP_FAILED, time.monotonic_ns()))
         channel.close()
 
-    def _track(self, pid: int, pidfd: int, channel: socket.socket, debris: tuple[str, list[str]]) -> None:
+    def _track(
+        self,
+        pid: int,
+        pidfd: int,
+        channel: socket.socket,
+        debris: tuple[str, list[str]],
+        end: int = signal.SIGKILL,
+    ) -> None:
         created = time.monotonic_ns()
-        running = _Running(pid, pidfd, channel, debris)
+        running = _Running(pid, pidfd, channel, debris, end)
         self._running[pidfd] = self._running[channel.fileno()] = running
         self._poll.register(pidfd, select.EPOLLIN)
         self._poll.register(channel, select.EPOLLRDHUP)
@@ -209,7 +224,7 @@ class Launcher:
         else:
             running.is_released = True
             if not running.has_ended:
-                signal.pidfd_send_signal(running.pidfd, signal.SIGKILL)
+                signal.pidfd_send_signal(running.pidfd, running.end)
         if running.has_ended and running.is_released:
             self._clear(running)
 
@@ -231,7 +246,7 @@ class Launcher:
         remaining = list({id(running): running for running in self._running.values()}.values())
         for running in remaining:
             if not running.has_ended:
-                signal.pidfd_send_signal(running.pidfd, signal.SIGKILL)
+                signal.pidfd_send_signal(running.pidfd, running.end)
         for running in remaining:
             if not running.has_ended:
                 self._reap(running)
@@ -246,8 +261,10 @@ def _join_and_run(
     unified: str,
     groups: list[str],
     steps: list[tuple[object, ...]],
+    reaper: str | None,
 ) -> NoReturn:
     """Enter a container's namespaces and run the steps in a process born there; end as it ends."""
+    program = os.open(reaper, os.O_RDONLY | os.O_CLOEXEC) if reaper else -1
     try:
         child.open_groups(groups)
         group = os.open(unified, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) if unified else -1
@@ -262,8 +279,10 @@ def _join_and_run(
         os._exit(SETUP_FAILED)
     if pid == 0:
         child.run([("join_groups",), *steps])
-    if child.outlives_parent:
-        os._exit(0)
+    if reaper and program >= 0:
+        os.execve(program, [reaper, "reap", str(pid)], {})
+    # Killed itself, it would leave the child's remains to the host's init, who may be slow.
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, signal.SIGKILL))
     syscalls.close_range(3, 0xFFFFFFFF, 0)
     _, status = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(status)

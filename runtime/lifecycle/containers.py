@@ -167,8 +167,7 @@ class Containers:
             if not force:
                 record.require("remove", "created", "exited", "removing")
             starting.end_monitor(record)
-            if control := record.groups():
-                control.remove()
+            groups.remove(self._state, record.id)
             self._directory.remove(record)
         self._tell("destroy", record)
         self._directory.sweep()

@@ -43,9 +43,9 @@ class Directory:
         """
         identity = secrets.token_hex(32)
         path = self.path / f".{identity}"
-        path.mkdir(0o700)
         try:
             with self._locked():
+                path.mkdir(0o700)
                 name = self._take(name, identity)
                 files.write_json(f"{path}/container.json", {"id": identity, "name": name, **values})
                 path.rename(self.path / identity)
@@ -73,7 +73,9 @@ class Directory:
             self._release(record.name, record.id)
             doomed = self.path / f".{record.id}"
             Path(record.path).rename(doomed)
-        teardown.remove_tree(str(doomed))
+        # Another process may sweep it away meanwhile.
+        with suppress(FileNotFoundError):
+            teardown.remove_tree(str(doomed))
 
     def find(self, reference: str) -> Record:
         """The container of a name, an id, or the beginning of an id.
@@ -108,17 +110,13 @@ class Directory:
 
     def sweep(self) -> None:
         """Remove what processes that were killed left of containers half made or half removed."""
-        with self._locked():
+        with self._locked(), suppress(FileNotFoundError):
             for name in os.listdir(self.path):
-                if name.startswith(".") and _ID.fullmatch(name[1:]) and self._is_old(name):
+                if name.startswith(".") and _ID.fullmatch(name[1:]):
                     teardown.remove_tree(str(self.path / name))
             for name in os.listdir(self._names):
                 if not (self.path / os.readlink(self._names / name)).is_dir():
                     (self._names / name).unlink()
-
-    def _is_old(self, name: str) -> bool:
-        """Whether it was half removed; what is half made has nobody's name yet and may be in the making."""
-        return (self.path / name / "state.json").exists() or (self.path / name / "container.json").exists()
 
     def _existing(self, identity: str) -> str:
         path = self.path / identity

@@ -2,20 +2,24 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from runtime import users
 from runtime.container import collect
 from runtime.engine import Engine, Joined
 from runtime.lifecycle.record import Record
 from runtime.lifecycle.starting import prepared_spec
+from runtime.monitor import program
 from runtime.process import Process
 
 
 class Execution:
-    """A command that runs in a container, until `close`.
+    """A command that runs in a container, until `close`, and a context that ends with that.
 
     Attributes:
         console: master of its terminal, -1 without one.
@@ -33,6 +37,14 @@ class Execution:
             CommandNotFoundError, CommandNotExecutableError, EngineError: it never got as far as running.
         """
         return self._process.await_exit(timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
         """Kill it if it still runs, and let go of it."""
@@ -85,7 +97,7 @@ def execute(
             spec = replace(spec, uid=uid, gid=gid)
         groups: Joined = record.groups() or _NoGroups()
         if is_detached:
-            engine.exec_detached(spec, pidfd, groups, null)
+            engine.exec_detached(spec, pidfd, groups, null=null, reaper=program.compiled())
             return None
         process = engine.exec(spec, pidfd, groups, (null,) * 3 if terminal else stdio, terminal=terminal)
     finally:
@@ -107,6 +119,7 @@ def output(
         TimeoutError: it was killed.
         TareError: it can't be run.
     """
+    deadline = None if timeout is None else time.monotonic() + timeout
     out, out_write = os.pipe2(os.O_CLOEXEC)
     err, err_write = os.pipe2(os.O_CLOEXEC)
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
@@ -118,8 +131,9 @@ def output(
             for descriptor in (null, out_write, err_write):
                 os.close(descriptor)
         try:
-            written = collect((out, err), timeout)
-            return subprocess.CompletedProcess(list(argv), execution.wait(timeout), *written)
+            written = collect((out, err), deadline)
+            status = execution.wait(None if deadline is None else max(deadline - time.monotonic(), 0))
+            return subprocess.CompletedProcess(list(argv), status, *written)
         finally:
             execution.close()
 

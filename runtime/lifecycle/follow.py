@@ -4,22 +4,25 @@
 import os
 import select
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from inotify_simple import INotify, flags
 
+_ATTEMPTS = 100
+
 
 class Follower:
     """A context that reads files of lines, oldest file first.
 
     Args:
-        paths: the files, the one that grows last; when that is full, it takes the name of the one before.
+        paths: the files there are now, the one that grows last; they may be renamed at any time, when that
+            one takes the name of the one before it.
     """
 
-    def __init__(self, paths: Sequence[str]) -> None:
+    def __init__(self, paths: Callable[[], Sequence[str]]) -> None:
         self._paths = paths
         self._inotify: INotify | None = None
         self._file: BinaryIO | None = None
@@ -46,10 +49,7 @@ class Follower:
         if follow:
             self._inotify = INotify(inheritable=False)
             mask = flags.MODIFY | flags.CREATE | flags.MOVED_TO | flags.MOVED_FROM
-            self._inotify.add_watch(os.path.dirname(self._paths[-1]), mask)
-        for path in self._paths[:-1]:
-            with suppress(FileNotFoundError), open(path, "rb") as file:
-                yield from self._complete(file.read())
+            self._inotify.add_watch(os.path.dirname(self._paths()[-1]), mask)
         while True:
             # What was said before the end is read after it.
             is_over = not follow or (end >= 0 and _is_readable(end))
@@ -61,30 +61,42 @@ class Follower:
             yield self._rest.decode(errors="replace")
 
     def _new(self) -> Iterator[str]:
-        while True:
-            if self._file is None:
-                try:
-                    self._file = open(self._paths[-1], "rb", 0)  # noqa: SIM115 - kept
-                except FileNotFoundError:
-                    return
+        while self._file or self._open_next():
+            assert self._file is not None
+            # Once it has another name nothing is added to it any more.
+            is_last = self._is_last()
             yield from self._complete(self._file.read() or b"")
-            if self._is_current():
+            if is_last or not self._open_next():
                 return
-            # It was renamed meanwhile, and nothing is added to it any more.
-            yield from self._complete(self._file.read() or b"")
-            self._close()
+
+    def _open_next(self) -> bool:
+        """Open the file behind the one that is open, the oldest if that is gone; whether there is one."""
+        own = os.fstat(self._file.fileno()).st_ino if self._file else 0
+        for _ in range(_ATTEMPTS):
+            found = [(number, path) for path in self._paths() if (number := _inode(path))]
+            numbers = [number for number, _ in found]
+            rest = found[numbers.index(own) + 1 :] if own in numbers else found
+            if not rest:
+                return False
+            number, path = rest[0]
+            with suppress(FileNotFoundError):
+                file = open(path, "rb", 0)  # noqa: SIM115 - kept
+                if os.fstat(file.fileno()).st_ino == number:
+                    self._close()
+                    self._file = file
+                    return True
+                # It got another name meanwhile.
+                file.close()
+        return False
+
+    def _is_last(self) -> bool:
+        assert self._file is not None
+        return _inode(self._paths()[-1]) in (0, os.fstat(self._file.fileno()).st_ino)
 
     def _complete(self, data: bytes) -> Iterator[str]:
         *complete, self._rest = (self._rest + data).split(b"\n")
         for line in complete:
             yield line.decode(errors="replace")
-
-    def _is_current(self) -> bool:
-        assert self._file is not None
-        try:
-            return os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._paths[-1]))
-        except FileNotFoundError:
-            return True
 
     def _await(self, end: int, until: int | None) -> bool:
         """Wait for a change; whether one may have come before the time was over."""
@@ -103,6 +115,14 @@ class Follower:
         if self._file:
             self._file.close()
             self._file = None
+
+
+def _inode(path: str) -> int:
+    """The number that tells a file from others whatever its name, 0 when it is gone."""
+    try:
+        return os.stat(path).st_ino
+    except FileNotFoundError:
+        return 0
 
 
 def _is_readable(descriptor: int) -> bool:

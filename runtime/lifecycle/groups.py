@@ -19,10 +19,8 @@ def create(state: State, identity: str, limits: Limits, resources: Mapping[str, 
     Raises:
         CgroupError: no write access, or the host refuses a limit.
     """
-    version, paths, tops = creation.places(f"/{PREFIX}{state.tag}/{identity}", identity)
-    groups = Manager(version, paths, made=dict.fromkeys(paths.values()), tops=tops)
-    if any(os.path.isdir(path) for path in groups.paths.values()):  # noqa: PTH112 - plain strings
-        groups.remove()
+    remove(state, identity)
+    version, paths, tops = _places(state, identity)
     groups = Manager(version, paths, made=dict.fromkeys(paths.values()), tops=tops)
     try:
         for _ in creation.make(paths, tops):
@@ -35,6 +33,20 @@ def create(state: State, identity: str, limits: Limits, resources: Mapping[str, 
         groups.remove()
         raise
     return groups
+
+
+def remove(state: State, identity: str) -> None:
+    """Remove a container's groups, also what a start that was killed made and noted nowhere.
+
+    Raises:
+        CgroupError: a group still has processes.
+    """
+    version, paths, tops = _places(state, identity)
+    Manager(version, paths, made=dict.fromkeys(paths.values()), tops=tops).remove()
+
+
+def _places(state: State, identity: str) -> "tuple[int, dict[str, str], dict[str, str]]":
+    return creation.places(f"/{PREFIX}{state.tag}/{identity}", identity)
 
 
 def merged(limits: Limits, resources: Mapping[str, Any]) -> dict[str, Any]:

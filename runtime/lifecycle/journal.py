@@ -59,7 +59,8 @@ class Journal:
             until: None for no end; with `follow` this waits for what comes.
             follow: whether to wait for more at the end.
         """
-        with Follower([str(self.path.with_suffix(".1")), str(self.path)]) as follower:
+        paths = (str(self.path.with_suffix(".1")), str(self.path))
+        with Follower(lambda: paths) as follower:
             for line in follower.lines(follow=follow, until=until):
                 event = _parse(line)
                 if event and until is not None and event.time > until:

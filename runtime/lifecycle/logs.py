@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from runtime.lifecycle.attach import Connection
@@ -48,7 +49,7 @@ def read(
         until: likewise, None for no end.
     """
     first, last = timestamp(since), None if until is None else timestamp(until)
-    with Connection(record) as connection, Follower(_paths(record.path)) as follower:
+    with Connection(record) as connection, Follower(partial(_paths, record.path)) as follower:
         # Only then it is clear which lines were there before.
         follows = follow and connection.fileno() >= 0
         if tail is not None:

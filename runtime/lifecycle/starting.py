@@ -49,7 +49,6 @@ def launch(
     spec = prepared_spec(record)
     record.mark_stopped(False)
     run = record.run + 1
-    groups = None
     try:
         groups = control_groups.create(state, record.id, spec.limits, record.settings.resources)
         values = {
@@ -82,8 +81,7 @@ def launch(
         if record.run == run:
             end_monitor(record)
             record.state["run"] = run - 1
-        if groups:
-            groups.remove()
+        control_groups.remove(state, record.id)
         record.fail(error.exit_code, str(error), time.time_ns())
         raise
     record.refresh()

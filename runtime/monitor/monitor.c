@@ -7,6 +7,7 @@
  *     tarebox-monitor watch PID PIDFD SOCKET OUT ERR IN [-n RUN] [-s BYTES] [-f FILES] [-o OOMFILE] [-g GROUP]... [-e EVENTS]
  *                     [-d EVENT] [-i MS] [-c WORD]... [-r MS] [-a WORD]...
  *     tarebox-monitor init COMMAND...
+ *     tarebox-monitor reap PID
  */
 
 #define _GNU_SOURCE
@@ -81,10 +82,9 @@ static bool copy(struct stream *stream, char kind)
 
 static void drain(struct stream *stream, char kind)
 {
-    if (stream->fd < 0)
-        return;
-    fcntl(stream->fd, F_SETFL, O_NONBLOCK);
-    while (copy(stream, kind))
+    if (stream->fd >= 0)
+        fcntl(stream->fd, F_SETFL, O_NONBLOCK);
+    while (stream->fd >= 0 && copy(stream, kind))
         ;
     log_flush(stream);
 }
@@ -223,6 +223,10 @@ int main(int count, char **arguments)
 {
     if (count >= 3 && !strcmp(arguments[1], "init"))
         return init(arguments + 2);
+    if (count == 3 && !strcmp(arguments[1], "reap")) {
+        waitpid(atoi(arguments[2]), NULL, 0);
+        return 0;
+    }
     if (count < 8 || strcmp(arguments[1], "watch"))
         return 2;
     parse(count - 7, arguments + 7);

@@ -56,7 +56,7 @@ class Parent:
         try:
             self._run(name, directory, steps, clone)
         except OSError as error:
-            wire.send(self._channel, ("failed", self._what, error.errno or 0, error.filename or ""))
+            self._tell(("failed", self._what, error.errno or 0, error.filename or ""))
         finally:
             os._exit(SETUP_FAILED)
 
@@ -88,7 +88,7 @@ class Parent:
             child.run(steps)
         self._what = "record"
         self._record(pid)
-        wire.send(self._channel, ("created", pid, time.monotonic_ns()), (pidfd,))
+        self._tell(("created", pid, time.monotonic_ns()), (pidfd,))
         if console and theirs:
             theirs.close()
             kept = self._master(console)
@@ -97,6 +97,13 @@ class Parent:
         os.chdir(self._directory)
         os.umask(0o022)
         self._become(pid, (pidfd, listener.fileno(), *kept))
+
+    def _tell(self, message: tuple[object, ...], descriptors: Sequence[int] = ()) -> None:
+        """Tell the engine, if it is still there; the container outlives it."""
+        try:
+            wire.send(self._channel, message, descriptors)
+        except (BrokenPipeError, ConnectionResetError):
+            return
 
     def _pipes(self, null: int) -> tuple[tuple[int, ...], list[int]]:
         given, kept = os.pipe2(os.O_CLOEXEC) if self._input else (null, -1)

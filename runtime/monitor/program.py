@@ -14,8 +14,8 @@ _PROJECT = str(Path(__file__).parents[2])
 
 def words() -> list[str]:
     """The program and its first arguments: the compiled one, or the one in Python where there is none."""
-    compiled = _compiled()
-    return [compiled] if compiled else [sys.executable, "-S", "-I", "-c", _PYTHON, _PROJECT]
+    found = compiled()
+    return [found] if found else [sys.executable, "-S", "-I", "-c", _PYTHON, _PROJECT]
 
 
 def init() -> Path:
@@ -24,13 +24,14 @@ def init() -> Path:
     Raises:
         PrivilegeError: it was installed without a C compiler.
     """
-    compiled = _compiled()
-    if not compiled:
+    found = compiled()
+    if not found:
         raise PrivilegeError("there is no program for --init", "install tarebench again with a C compiler")
-    return Path(compiled)
+    return Path(found)
 
 
-def _compiled() -> str:
+def compiled() -> str:
+    """The compiled program, which is static; empty where there is none."""
     for directory in (Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))):
         program = directory / "tarebox-monitor"
         if program.exists():

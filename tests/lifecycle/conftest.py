@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -22,15 +23,18 @@ def image(tmp_path_factory) -> Path:
 def state(tmp_path) -> Iterator[State]:
     """A state root of its own, found clean once all containers are removed."""
     state = State.at(tmp_path)
+    gc.collect()
     before = len(os.listdir("/proc/self/fd"))
     yield state
+    gc.collect()
     with Containers(state) as containers:
         for record in containers.list(every=True):
             containers.remove(record.id, force=True)
     left = leftovers(state)
     clean(state)
     assert left == []
-    assert len(os.listdir("/proc/self/fd")) <= before
+    links = [os.path.realpath(entry) for entry in Path("/proc/self/fd").iterdir()]
+    assert len(links) <= before, links
     kept = [path.name for path in state.data.joinpath("containers2").iterdir()]
     assert sorted(kept) == ["lock", "names"]
     assert list(state.data.joinpath("containers2/names").iterdir()) == []
