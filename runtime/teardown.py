@@ -6,8 +6,10 @@ The launcher imports this module, so it imports nothing slow.
 
 from __future__ import annotations
 
+import errno
 import os
-import stat
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def remove_tree(path: str) -> None:
-    """Remove a directory with all below it, symbolic links not followed; a missing one is fine.
+    """Remove a directory with all below it, as deep as it likes; a missing one is fine.
 
     Raises:
         OSError: something below can't be removed.
@@ -26,30 +28,60 @@ def remove_tree(path: str) -> None:
     except FileNotFoundError:
         return
     try:
-        _remove(name, directory)
+        if not _removed(directory, os.fsencode(name)):
+            remove_below(directory, os.fsencode(name))
     finally:
         os.close(directory)
 
 
-def _remove(name: str, parent: int) -> None:
+def remove_below(parent: int, name: bytes) -> None:
+    """Remove a directory with all below it, symbolic links not followed.
+
+    A directory inside that isn't empty is moved up first, so that the tree never has to be descended.
+
+    Args:
+        parent: descriptor of the directory it is in.
+        name: its name there.
+
+    Raises:
+        OSError: something below can't be removed.
+    """
+    top = os.open(name, _DIRECTORY, dir_fd=parent)
     try:
-        os.rmdir(name, dir_fd=parent)
-        return
-    except FileNotFoundError:
-        return
-    except NotADirectoryError:
-        os.unlink(name, dir_fd=parent)
-        return
-    except OSError:
-        if not stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
-            raise
-    directory = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-    try:
-        for entry in os.listdir(directory):
-            _remove(entry, directory)
+        unused, moved = os.urandom(16).hex().encode(), 0
+        pending = [b"."]
+        while pending:
+            path = pending.pop()
+            directory = os.open(path, _DIRECTORY, dir_fd=top)
+            try:
+                for entry in map(os.fsencode, os.listdir(directory)):
+                    if not _removed(directory, entry):
+                        moved += 1
+                        aside = b"%s-%d" % (unused, moved)
+                        os.rename(entry, aside, src_dir_fd=directory, dst_dir_fd=top)
+                        pending.append(aside)
+            finally:
+                os.close(directory)
+            if path != b".":
+                os.rmdir(path, dir_fd=top)
     finally:
-        os.close(directory)
+        os.close(top)
     os.rmdir(name, dir_fd=parent)
+
+
+def _removed(directory: int, entry: bytes) -> bool:
+    """Remove what can go at once: all but directories that aren't empty."""
+    try:
+        os.rmdir(entry, dir_fd=directory)
+    except FileNotFoundError:
+        return True
+    except NotADirectoryError:
+        os.unlink(entry, dir_fd=directory)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return False
+    return True
 
 
 def remove_groups(paths: Sequence[str]) -> None:

@@ -17,10 +17,10 @@ from typing import BinaryIO
 from runtime.image.attributes import attributes_of, opaque, set_attributes
 from runtime.image.compression import LIMITS, Limits
 from runtime.image.directories import Directories
-from runtime.image.removal import remove_tree
 from runtime.image.stream import LayerStream
 from runtime.image.tar_header import Member, shown
 from runtime.image.tar_reader import members
+from runtime.teardown import remove_below
 from tare.errors import ImageError
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -173,7 +173,7 @@ class _Unpacker:
             return
         if stat.S_ISDIR(found.st_mode):
             self._forget(path)
-            remove_tree(directory, name)
+            remove_below(directory, name)
         else:
             if stat.S_ISLNK(found.st_mode):
                 self._directories.forget()

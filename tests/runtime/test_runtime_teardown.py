@@ -2,7 +2,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from runtime.image.removal import remove_tree
+from runtime.teardown import remove_tree
 
 
 def test_a_tree_of_any_depth_goes(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_a_tree_of_any_depth_goes(tmp_path: Path) -> None:
     os.close(directory)
     (tmp_path / "tree/file").touch()
     try:
-        remove_tree(top, b"tree")
+        remove_tree(f"{tmp_path}/tree")
     finally:
         os.close(top)
         subprocess.run(["rm", "-rf", tmp_path / "tree"], check=True)
