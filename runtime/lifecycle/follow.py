@@ -91,7 +91,8 @@ class Follower:
 
     def _is_last(self) -> bool:
         assert self._file is not None
-        return _inode(self._paths()[-1]) in (0, os.fstat(self._file.fileno()).st_ino)
+        last = next((number for path in reversed(self._paths()) if (number := _inode(path))), 0)
+        return last in (0, os.fstat(self._file.fileno()).st_ino)
 
     def _complete(self, data: bytes) -> Iterator[str]:
         *complete, self._rest = (self._rest + data).split(b"\n")
