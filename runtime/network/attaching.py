@@ -75,14 +75,18 @@ class Attaching:
             check_host(known)
         fresh = Sandbox(container, name, f"{self._sandboxes}/{container}", owned=tuple(owner.owner(keeper)))
         with self._held(container, fresh) as before:
+            is_after_crash = not before.is_alive()
+            if before.owned != fresh.owned:
+                fresh.save_owner()
             if before.endpoints:
                 self._quiet(before)
-                fresh.save_owner()
             own = fresh
             try:
                 with self._members.locked(connection.network for connection in connections) as networks:
                     for connection in connections:
                         network = networks[connection.network]
+                        if is_after_crash:
+                            self._members.drop_strays(before, network)
                         own = own.with_endpoints([self._members.reserve(own, network, connection, before)])
                     self._write_files(own, networks, hostname, dns, aliases)
                 if publish:

@@ -131,6 +131,13 @@ class Membership:
         """Remove all that is kept of the members of a network."""
         teardown.remove_tree(self._path(network))
 
+    def drop_strays(self, own: Sandbox, network: Network) -> None:
+        """Give back what a killed start took for a container on a network without putting it on record."""
+        leases = self._leases(network)
+        kept = {str(address.ip) for endpoint in own.endpoints for address in endpoint.addresses}
+        strays = [one for one, holder in leases.holders().items() if holder == own.container]
+        leases.give_back([one for one in strays if one not in kept], own.container)
+
     def sweep(self, network: Network) -> None:
         """Free what containers have on a network that are gone."""
         leases, names = self._leases(network), self.names(network)

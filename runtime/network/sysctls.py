@@ -35,8 +35,8 @@ def forward(network: Network, record: str) -> None:
     changes = {name: (get(name), value) for name, value in wanted.items() if get(name) != value}
     if not changes:
         return
-    before = _recorded(record)
-    files.write_json(record, {name: list(change) for name, change in changes.items()} | before)
+    recorded = {name: list(change) for name, change in changes.items()} | _recorded(record)
+    files.write_json(record, {"namespace": _namespace(), "changed": recorded})
     for name, (_, value) in changes.items():
         put(name, value)
 
@@ -67,8 +67,14 @@ def put(name: str, value: str) -> None:
 
 
 def _recorded(record: str) -> dict[str, list[str]]:
+    """What was changed in this network namespace, whose settings are its own."""
     try:
-        recorded: dict[str, list[str]] = files.read(record)
+        document = files.read(record)
     except FileNotFoundError:
         return {}
-    return recorded
+    changed: dict[str, list[str]] = document["changed"] if document["namespace"] == _namespace() else {}
+    return changed
+
+
+def _namespace() -> str:
+    return str(Path("/proc/thread-self/ns/net").readlink())

@@ -33,7 +33,7 @@ def lab(state, image) -> Iterator[Lab]:
         first = lab.on_host(settings)
         yield lab
         lab.end()
-        engine_clean.clean(state)
+        lab.on_host(engine_clean.clean, state)
         lab.on_host(clean.clean, state)
         assert lab.on_host(settings) == first
     assert leftovers(state) == []

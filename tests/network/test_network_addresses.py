@@ -107,6 +107,21 @@ def test_a_keeper_outlives_the_process(networks, tmp_path):
     networks.release("a" * 64)
 
 
+def test_a_start_after_a_killed_one_is_not_taken_for_it(networks, tmp_path, state):
+    networks.create("net", subnet=SUBNET)
+    pid = os.fork()
+    if pid == 0:
+        # Killed before there was anything on record but whose it is.
+        networks.attach("a" * 64, [Connection("net")])
+        (state.run / "networks/sandboxes" / ("a" * 64) / "sandbox.json").unlink()
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    first = networks.attach("a" * 64, [Connection("net")])
+    assert networks.sweep() == ()
+    others = [networks.attach(f"b{number:063x}", [Connection("net")]) for number in range(11)]
+    assert first.endpoints[0].address not in {other.endpoints[0].address for other in others}
+
+
 def networks_state(root: Path):
     from tare.state import State
 

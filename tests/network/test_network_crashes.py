@@ -6,19 +6,25 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from network_lab import HOST
 
+from runtime import syscalls
+from runtime.network import sysctls
 from runtime.network.ports import parse
 from runtime.steps.network import Network
 
 CHURN = """
 import sys
 sys.path.insert(0, sys.argv[1])
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from runtime.network.networks import Networks
 from runtime.network.model import Connection
+from runtime import syscalls
+from runtime.network import sysctls
 from runtime.network.ports import parse
 from tare.state import State
 networks = Networks(State.at(Path(sys.argv[2])))
@@ -76,8 +82,11 @@ def test_joining_another_containers_namespace(lab):
 FIRST = """
 import sys
 sys.path.insert(0, sys.argv[1])
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from runtime.network.networks import Networks
+from runtime import syscalls
+from runtime.network import sysctls
 from runtime.network.ports import parse
 from tare.state import State
 networks = Networks(State.at(Path(sys.argv[2])))
@@ -113,3 +122,19 @@ def test_first_starts_at_once(lab, tmp_path):
     for letter in "abcdef":
         hosts = lab.networks.sandbox(letter * 64).binds[1].source.read_text()
         assert names <= set(hosts.split())
+
+
+def test_settings_of_another_namespace_stay(lab):
+    run, _ = lab.start("a" * 64, "sleep", "60")
+    record = lab.state.run / "networks/sysctls.json"
+    kept = record.read_text()
+
+    def restored() -> tuple[list[str], str]:
+        syscalls.unshare(syscalls.CLONE_NEWNET)
+        sysctls.put("ipv4/ip_forward", "1")
+        return sysctls.restore(str(record)), sysctls.get("ipv4/ip_forward")
+
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(restored).result() == ([], "1")
+    record.write_text(kept)
+    lab.remove(run, "a" * 64)

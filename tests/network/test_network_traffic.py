@@ -200,7 +200,7 @@ def test_without_nft_iptables_serves(lab, monkeypatch):
     test_published_port_from_everywhere(lab, "1")
 
 
-def test_throughput_between_containers(lab, record_property):
+def test_throughput_between_containers(lab):
     binds = [
         Bind(Path(place), place, read_only=True)
         for place in ("/usr", "/lib", "/lib64")
@@ -213,6 +213,6 @@ def test_throughput_between_containers(lab, record_property):
     ran = client.exec(("/usr/bin/iperf3", "-J", "-t", "1", "-c", address), timeout=30)
     report = json.loads(ran.stdout)
     speed = report["end"]["sum_received"]["bits_per_second"]
-    record_property("bits_per_second", speed)
+    print(f"{speed / 1e9:.1f} Gbit/s between two containers")
     assert speed > 0
     assert server.wait(10) == 0
