@@ -1,6 +1,7 @@
 """All persistent containers of a state, and what can be done with them; no daemon has to run for it."""
 
 import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -36,6 +37,7 @@ class Containers:
         self._directory = Directory(state.directory("containers2"))
         self.events = journal.Journal(state.directory("events"))
         self._engine: Engine | None = None
+        self._starting = threading.Lock()
 
     def create(self, settings: Settings, *, name: str = "") -> str:
         """Put a container on disk without starting it; returns its id.
@@ -298,6 +300,14 @@ class Containers:
         """
         return inspection.inspect(self.find(name))
 
+    def ports(self, name: str) -> Sequence[str]:
+        """The published ports of a container, as people wrote them.
+
+        Raises:
+            NoSuchContainerError: there is none.
+        """
+        return self.find(name).settings.ports
+
     def list(self, *, every: bool = False, filters: Mapping[str, Sequence[str]] | None = None) -> _Records:
         """Containers, the newest first.
 
@@ -347,9 +357,10 @@ class Containers:
     @property
     def engine(self) -> Engine:
         """The engine that starts processes, itself started when first needed."""
-        if self._engine is None:
-            self._engine = Engine(self._state)
-        return self._engine
+        with self._starting:
+            if self._engine is None:
+                self._engine = Engine(self._state)
+            return self._engine
 
     def close(self) -> None:
         """Let go of the launcher."""

@@ -1,11 +1,12 @@
 # ruff: noqa: PTH115, PTH208 - plain strings, as in system calls
 """The directory of all containers of a state, and the names they have."""
 
+import fcntl
 import os
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runtime import teardown
@@ -69,12 +70,11 @@ class Directory:
 
     def remove(self, record: Record) -> None:
         """Remove a container, which the caller holds the lock of; nobody finds half of it."""
-        with self._locked():
-            self._release(record.name, record.id)
-            doomed = self.path / f".{record.id}"
-            Path(record.path).rename(doomed)
-        # Another process may sweep it away meanwhile.
-        with suppress(FileNotFoundError):
+        with self._removing(fcntl.LOCK_SH):
+            with self._locked():
+                self._release(record.name, record.id)
+                doomed = self.path / f".{record.id}"
+                Path(record.path).rename(doomed)
             teardown.remove_tree(str(doomed))
 
     def find(self, reference: str) -> Record:
@@ -110,13 +110,23 @@ class Directory:
 
     def sweep(self) -> None:
         """Remove what processes that were killed left of containers half made or half removed."""
-        with self._locked(), suppress(FileNotFoundError):
+        # Where somebody is removing one, that is not to be taken for a leftover.
+        with suppress(BlockingIOError), self._removing(fcntl.LOCK_EX | fcntl.LOCK_NB), self._locked():
             for name in os.listdir(self.path):
                 if name.startswith(".") and _ID.fullmatch(name[1:]):
                     teardown.remove_tree(str(self.path / name))
             for name in os.listdir(self._names):
                 if not (self.path / os.readlink(self._names / name)).is_dir():
                     (self._names / name).unlink()
+
+    @contextmanager
+    def _removing(self, operation: int) -> Iterator[None]:
+        descriptor = os.open(self.path / "removing", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, operation)
+            yield
+        finally:
+            os.close(descriptor)
 
     def _existing(self, identity: str) -> str:
         path = self.path / identity

@@ -120,6 +120,14 @@ def test_many_may_want_the_same_at_once(containers, settings, state) -> None:
         assert execution.wait() == 0
 
 
+def test_many_are_started_and_removed_at_once(containers, settings) -> None:
+    with ThreadPoolExecutor(4) as executor:
+        identities = list(executor.map(lambda _: containers.run(settings("sleep", "1000")), range(20)))
+        assert len({record.name for record in containers.list()}) == 20
+        list(executor.map(lambda identity: containers.remove(identity, force=True), identities))
+    assert containers.list(every=True) == []
+
+
 def test_one_name_is_given_once(containers, settings) -> None:
     def attempt(_: int) -> bool:
         try:
