@@ -58,7 +58,7 @@ def test_detached_start(benchmark: Any, tmp_path: Path) -> None:
     }
     total = watching + kernel
     print(f"\ndetached start: {verdict(benchmark, samples, 'tarebox', {'docker': _START_GOAL})}")
-    print(f"removal: {ours * 1e3:.1f} ms, docker {theirs / len(started['docker']) * 1e3:.1f} ms")
+    print(f"removal: {ours * 1e3:.1f} ms, docker {theirs * 1e3:.1f} ms")
     print(
         f"memory beyond the payload: monitor {watching / 1024:.0f} KiB and kernel {kernel / 1024:.0f} KiB"
         f" (goal {_MEMORY_GOAL / 1024:.0f}: {'met' if total <= _MEMORY_GOAL else 'missed'}),"
