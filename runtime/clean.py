@@ -26,8 +26,11 @@ def clean(state: State) -> list[str]:
         OSError: a group or directory can't be removed.
     """
     name = PREFIX + state.tag
+    # Their monitors would start some of them again.
+    detached = _end_detached(state)
     groups = list(_groups(name))
     return [
+        *detached,
         *_end(dict(_launchers(name)), "launcher"),
         *_end(dict.fromkeys(_members(groups), name) | dict(_rooted(name)), "process"),
         *_unmount(name),
@@ -36,6 +39,14 @@ def clean(state: State) -> list[str]:
         *_remove_directories(state),
         *_sweep_layers(state),
     ]
+
+
+def _end_detached(state: State) -> list[str]:
+    if not (state.data / "containers2").is_dir():
+        return []
+    from runtime.lifecycle import cleaning
+
+    return list(cleaning.end_all(state))
 
 
 def _launchers(name: str) -> Iterator[tuple[int, str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.clean import clean
 from runtime.lifecycle import Containers, RestartPolicy
 from runtime.lifecycle.errors import NameTakenError, NoSuchContainerError
 from tare.errors import TareError
@@ -174,3 +175,10 @@ def test_a_spoilt_record_is_one_line_and_can_be_removed(containers, run) -> None
         with pytest.raises(TareError, match="can't read state.json"):
             containers.find(identity)
     path.write_text("{}")
+
+
+def test_clean_ends_what_would_start_again(containers, run, state) -> None:
+    identity = run("sleep", "1000", restart=RestartPolicy("always"))
+    removed = clean(state)
+    assert any(line.startswith(f"container {identity[:12]}") for line in removed)
+    assert containers.find(identity).status() == "exited"
