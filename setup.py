@@ -32,6 +32,7 @@ _BOOTSTRAP = f"""\
 import gc, marshal, os, sys
 gc.disable()
 for name in ("LC_ALL", "LD_BIND_NOW", "LD_LIBRARY_PATH"): os.environ.pop(name, None)
+own = os.environ.pop("TAREBOX_OCI_DIRECTORY", "")
 packages = sys.argv.pop(1)
 sys.path.append(packages)
 try:
@@ -59,6 +60,7 @@ own=$(dirname "$(readlink -f "$0")")
 packages={packages}
 case $packages in /*) ;; *) packages=$own/$packages ;; esac
 if [ -x {python} ] && [ -x "$packages" ]; then
+    export TAREBOX_OCI_DIRECTORY="$own"
     exec {python} -S -I -X utf8=1 -c {bootstrap} "$packages" "$@"
 fi
 exec "$own/python3" -I -c 'from runtime.oci.cli import main; main()' "$@"
@@ -105,8 +107,8 @@ class BuildLauncher(Command):
         }
         if self.editable_mode:
             # What we depend on isn't where our own packages are.
-            installed = sysconfig.get_path("platlib")
-            values["bootstrap"] = _BOOTSTRAP.replace("from", f"sys.path.append({installed!r})\nfrom", 1)
+            installed = f"/{_installed_packages()}"
+            values["bootstrap"] = _BOOTSTRAP.replace("from", f"sys.path.append(own + {installed!r})\nfrom", 1)
         if not _compile(Path(self.build_dir, _MONITOR), _MONITOR_SOURCES, {}):
             logging.warning("no C compiler that works here: monitors of containers will take more memory")
         if not _compile(program, _SOURCES, values | {"libraries": _library_directory()}):

@@ -127,6 +127,7 @@ static void interpret(int count, char **arguments, const struct command *command
         /* No locale to load, as utf8=1 stands above it; and one pass over the symbols is cheaper than many. */
         setenv("LC_ALL", "C", 1);
         setenv("LD_BIND_NOW", "1", 1);
+        setenv("TAREBOX_OCI_DIRECTORY", own, 1);
         if (*LIBRARIES)
             setenv("LD_LIBRARY_PATH", LIBRARIES, 1);
         if (command && enters_container(command))
