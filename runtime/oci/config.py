@@ -181,7 +181,8 @@ def _warnings(config: dict[str, Any]) -> list[str]:
 
 
 def _capability_warnings(process: dict[str, Any]) -> list[str]:
-    unknown = {name for names in process.get("capabilities", {}).values() for name in names} - NUMBERS.keys()
+    sets = process.get("capabilities", {})
+    unknown = {name for kind in CAPABILITY_SETS for name in sets.get(kind, ())} - NUMBERS.keys()
     return [f"process.capabilities: {shown(name)} is unknown; ignored" for name in sorted(unknown)]
 
 

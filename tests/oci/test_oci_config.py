@@ -174,6 +174,10 @@ def at(kind: str, path: str) -> tuple[str, Any]:
 NO_MAPPINGS = (("linux/uidMappings", MISSING), ("linux/gidMappings", MISSING))
 
 
+def test_an_unknown_set_of_capabilities_is_ignored() -> None:
+    assert config.check(changed(("process/capabilities/invented", 5))) == []
+
+
 def test_a_configuration_with_every_field_is_valid() -> None:
     assert config.check(changed()) == []
     seccomp.compile_filter(FULL["linux"]["seccomp"])
