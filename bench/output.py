@@ -51,6 +51,7 @@ class Output:
 
     def close(self) -> None:
         """Release the descriptor; idempotent."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        # Forgotten first, as an interrupt in between must not have it closed again.
+        descriptor, self._fd = self._fd, -1
+        if descriptor >= 0:
+            os.close(descriptor)

@@ -161,9 +161,10 @@ class Process:
             if self._channel:
                 self._channel.close()
                 self._channel = None
-            if self._pidfd >= 0:
-                os.close(self._pidfd)
-                self._pidfd = -1
+            # Forgotten first, as an interrupt in between must not have it closed again.
+            descriptor, self._pidfd = self._pidfd, -1
+            if descriptor >= 0:
+                os.close(descriptor)
 
 
 class Detached(Process):

@@ -139,6 +139,14 @@ def remove_if_empty(path: str) -> bool:
     return True
 
 
+def remove_started(parent: str) -> None:
+    """Remove an engine's group, and the empty ones below that carry its name, as its containers' do."""
+    prefix = f"{parent}/{parent.rpartition("/")[2]}-"
+    for path in below(parent):
+        if path == parent or (path.startswith(prefix) and "/" not in path.removeprefix(prefix)):
+            remove_if_empty(path)
+
+
 def below(path: str) -> Iterator[str]:
     """The group and all groups below, deepest first; nothing when there is no such group."""
     try:

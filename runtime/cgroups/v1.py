@@ -7,7 +7,6 @@ import os
 
 from runtime.cgroups import device_rules, files, resources_v1
 from runtime.cgroups.hierarchy import PERIOD, Hierarchy
-from runtime.errors import CgroupError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,16 +84,16 @@ class DriverV1:
             for path in group.paths:
                 files.make(path)
             resources_v1.apply(group.by_controller, _resources(group, limits))
-        except CgroupError:
+        except BaseException:
             for path in group.paths:
                 files.remove_if_empty(path)
             raise
         return group
 
     def close(self) -> None:
-        """Remove the parents, unless groups are left below."""
+        """Remove the parents, with what an interrupted start left below, unless there are processes."""
         for path in self.parents():
-            files.remove_if_empty(path)
+            files.remove_started(path)
 
     def prepare(self) -> None:
         """Make the parents, or find them made.

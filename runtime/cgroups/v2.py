@@ -7,7 +7,6 @@ import os
 
 from runtime.cgroups import device_program, device_rules, files, resources_v2
 from runtime.cgroups.hierarchy import CONTROLLERS, PERIOD, Hierarchy
-from runtime.errors import CgroupError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,15 +72,15 @@ class DriverV2:
             resources_v2.apply(group.unified, _resources(limits), self.controllers)
             if os.geteuid() == 0:
                 device_program.attach(group.unified, device_rules.DEFAULTS)
-        except CgroupError:
+        except BaseException:
             for path in group.paths:
                 files.remove_if_empty(path)
             raise
         return group
 
     def close(self) -> None:
-        """Remove the parent, unless groups are left below."""
-        files.remove_if_empty(self._parent)
+        """Remove the parent, with what an interrupted start left below, unless there are processes."""
+        files.remove_started(self._parent)
 
     def prepare(self) -> None:
         """Make the parent and hand it the controllers, or find it made.
