@@ -141,7 +141,8 @@ def remove_if_empty(path: str) -> bool:
 
 def remove_started(parent: str) -> None:
     """Remove an engine's group, and the empty ones below that carry its name, as its containers' do."""
-    prefix = f"{parent}/{parent.rpartition("/")[2]}-"
+    name = parent.rpartition("/")[2]
+    prefix = f"{parent}/{name}-"
     for path in below(parent):
         if path == parent or (path.startswith(prefix) and "/" not in path.removeprefix(prefix)):
             remove_if_empty(path)
