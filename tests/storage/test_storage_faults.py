@@ -242,12 +242,7 @@ def _mounts(place: Path) -> list[str]:
 def server(driver: Driver) -> int:
     """The process that serves the driver's roots."""
     held = driver._containers / "one/upper"
-    (found,) = [
-        process.pid
-        for process in psutil.process_iter()
-        if process.name() == "fuse-overlayfs"
-        and held in {entry.readlink() for entry in Path(f"/proc/{process.pid}/fd").iterdir()}
-    ]
+    (found,) = [process.pid for process in psutil.process_iter(["name"]) if _serves(process, held)]
     return found
 
 
@@ -298,3 +293,13 @@ def test_a_damaged_store_is_found_out(driver) -> None:
         f"the layer {TOP} lacks the layer {BASE} under it",
         f"the container one lacks its layer {TOP}",
     ]
+
+
+def _serves(process: psutil.Process, held: Path) -> bool:
+    """Whether a process has it open; others, which end meanwhile, don't."""
+    if process.info["name"] != "fuse-overlayfs":
+        return False
+    try:
+        return held in {entry.readlink() for entry in Path(f"/proc/{process.pid}/fd").iterdir()}
+    except FileNotFoundError:
+        return False
