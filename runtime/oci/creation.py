@@ -99,6 +99,9 @@ class Creation:
     def _undo(self, error: BaseException) -> None:
         """Take back what was made; the spec has a failed creation end with the poststop hooks."""
         if hasattr(self, "child"):
+            # Hooks may have left others behind, which the end of the first one doesn't end.
+            if self._groups.paths:
+                self._groups.kill()
             self.child.end()
         if hasattr(self, "_groups"):
             self._groups.remove()
@@ -120,20 +123,22 @@ class Creation:
         self._groups.create(linux.get("resources") or {})
         if namespaces.made & syscalls.CLONE_NEWUSER and namespaces.made & syscalls.CLONE_NEWCGROUP:
             self._groups.delegate(_root_outside(linux))
-        result = self._open_fifos(waits=waits)
-        steps = plan.build(self.config, self._request, namespaces, self._groups)
-        self.child = spawn.first(
-            steps,
-            namespaces.made & ~namespaces.late,
-            joined=namespaces.joined,
-            offsets=_offsets(linux),
-            unified=self._groups.unified,
-            result=result,
-            lock=lock,
-            map_ids=lambda pid: self._map(pid, linux),
-        )
-        for descriptor in {self._request.fifo, result} - {-1}:
-            os.close(descriptor)
+        try:
+            result = self._open_fifos(waits=waits)
+            steps = plan.build(self.config, self._request, namespaces, self._groups)
+            self.child = spawn.first(
+                steps,
+                namespaces.made & ~namespaces.late,
+                joined=namespaces.joined,
+                offsets=_offsets(linux),
+                unified=self._groups.unified,
+                result=result,
+                lock=lock,
+                map_ids=lambda pid: self._map(pid, linux),
+            )
+        finally:
+            for descriptor in self._request.opened:
+                os.close(descriptor)
         self._groups.occupied()
         self.record.values = self._values()
         self._follow(linux, on_console)
@@ -160,12 +165,17 @@ class Creation:
         if not waits:
             return -1
         os.mkfifo(self.record.fifo, 0o600)
-        self._request.fifo = os.open(self.record.fifo, os.O_RDWR | os.O_CLOEXEC)
+        self._request.fifo = self._open(self.record.fifo)
         if not hooks.get("poststart") and not hooks.get("startContainer"):
             return -1
         os.mkfifo(f"{self.record.path}/result.fifo", 0o600)
         os.close(os.open(f"{self.record.path}/attended", os.O_CREAT | os.O_CLOEXEC, 0o600))
-        return os.open(f"{self.record.path}/result.fifo", os.O_RDWR | os.O_CLOEXEC)
+        return self._open(f"{self.record.path}/result.fifo")
+
+    def _open(self, fifo: str) -> int:
+        descriptor = os.open(fifo, os.O_RDWR | os.O_CLOEXEC)
+        self._request.opened.append(descriptor)
+        return descriptor
 
     def _map(self, pid: int, linux: Mapping[str, Any]) -> None:
         from runtime.oci import idmap

@@ -26,11 +26,20 @@ class Planner:
     Attributes:
         shows_host_devices: whether /dev is the host's, so that nothing is to be made in it.
         protected: mounts to be made read-only once they are filled.
+
+    Args:
+        opened: takes the descriptors the new process inherits, for whoever clones it to close then.
     """
 
     def __init__(
-        self, linux: Mapping[str, Any], bundle: str, namespaces: Namespaces, groups: Manager
+        self,
+        linux: Mapping[str, Any],
+        bundle: str,
+        namespaces: Namespaces,
+        groups: Manager,
+        opened: list[int],
     ) -> None:
+        self._opened = opened
         self._linux = linux
         self._bundle = bundle
         self._groups = groups
@@ -88,6 +97,7 @@ class Planner:
         tree: str | int = source
         if self._is_shared or users >= 0 or (self._maps_users and os.geteuid() == 0):
             tree = _open(source, target, is_recursive=is_recursive)
+            self._opened.append(tree)
             if not self._is_shared:
                 propagation = [(syscalls.MS_SLAVE, True), *propagation]
         here = (parsed["set"], parsed["clear"])
@@ -104,7 +114,9 @@ class Planner:
         gids = entry.get("gidMappings") or self._linux.get("gidMappings")
         if not uids or not gids:
             raise ConfigError(f"mounts: {entry['destination']} asks for an id mapping and there is none")
-        return idmap.user_namespace(uids, gids)
+        descriptor = idmap.user_namespace(uids, gids)
+        self._opened.append(descriptor)
+        return descriptor
 
 
 def _open(source: str, target: str, *, is_recursive: bool) -> int:

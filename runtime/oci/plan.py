@@ -87,6 +87,7 @@ class Request:
         name: the container's id.
         bundle: absolute path of the bundle.
         fifo: descriptor of the exec fifo, or -1 when the command is to run at once.
+        opened: descriptors the new process inherits, to be closed once it is cloned.
         preserved: how many descriptors from 3 on the command gets.
         no_pivot: whether the root is entered without pivot_root(2).
         keyring: name of the session keyring it gets, or an empty string for the caller's.
@@ -94,13 +95,14 @@ class Request:
         warn: takes what could not be had and is no error.
     """
 
-    __slots__ = ("bundle", "cache", "fifo", "keyring", "name", "no_pivot", "preserved", "warn")
+    __slots__ = ("bundle", "cache", "fifo", "keyring", "name", "no_pivot", "opened", "preserved", "warn")
 
     def __init__(self, name: str, bundle: str, cache: str, warn: Callable[[str], None]) -> None:
         self.name = name
         self.bundle = bundle
         self.cache = cache
         self.warn = warn
+        self.opened: list[int] = []
         self.fifo = -1
         self.preserved = 0
         self.no_pivot = False
@@ -173,7 +175,7 @@ def _filesystem(
     kept, recursive = _propagation(linux)
     everything = syscalls.MS_PRIVATE if kept == syscalls.MS_PRIVATE else syscalls.MS_SLAVE
     steps: list[Step] = [("root_propagation", everything), ("root", root_of(config, request.bundle))]
-    planner = mounts.Planner(linux, request.bundle, namespaces, groups)
+    planner = mounts.Planner(linux, request.bundle, namespaces, groups, request.opened)
     listed = config.get("mounts") or ()
     for entry in listed:
         steps += planner.steps(entry)
