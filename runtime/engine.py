@@ -31,6 +31,7 @@ _LAUNCHER = (
     "import os, sys; os.close(int(sys.argv[4])); sys.path.insert(0, sys.argv[3]);"
     " from runtime.launcher import main; main()"
 )
+_KEPT_PLANS = 64
 _PROJECT = str(Path(__file__).parent.parent)
 
 
@@ -292,6 +293,9 @@ class Engine:
     def _steps(self, spec: ContainerSpec) -> bytes:
         steps = self._plans.get(spec)
         if steps is None:
+            if len(self._plans) >= _KEPT_PLANS:
+                # Each container of a network has a specification of its own.
+                self._plans.clear()
             steps = self._plans[spec] = plan.start(spec, unified=self._driver.unified, cache=self._cache)
         return steps
 

@@ -305,6 +305,8 @@ def main() -> NoReturn:
         signal.signal(number, signal.SIG_DFL)
     os.umask(0)
     host = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    # Each clone inherits this: what enters a container can't be looked into by who is there already.
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     syscalls.unshare(syscalls.CLONE_NEWNS)
     syscalls.mount_setattr(syscalls.AT_FDCWD, "/", propagation=syscalls.MS_SLAVE, recursive=True)
     os.chdir("/")

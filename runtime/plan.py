@@ -63,9 +63,7 @@ def start(spec: ContainerSpec, *, unified: bool, cache: Path) -> bytes:
     ]
     steps += [("mask", mounts.MASKED), ("read_only", mounts.READ_ONLY)]
     if spec.interface:
-        address = spec.interface.address
-        gateway = str(spec.interface.gateway or "")
-        steps += [("await_go",), ("interface", str(address.ip), str(address.netmask), gateway)]
+        steps.append(("await_go",))
     steps += [("pivot",), ("working_directory", spec.cwd)]
     if spec.read_only:
         steps.append(("read_only_root",))

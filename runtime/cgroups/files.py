@@ -140,12 +140,14 @@ def remove_if_empty(path: str) -> bool:
 
 
 def remove_started(parent: str) -> None:
-    """Remove an engine's group, and the empty ones below that carry its name, as its containers' do."""
+    """Remove an engine's group, and the empty ones in it that carry its name, as its containers' do."""
     name = parent.rpartition("/")[2]
-    prefix = f"{parent}/{name}-"
-    for path in below(parent):
-        if path == parent or (path.startswith(prefix) and "/" not in path.removeprefix(prefix)):
-            remove_if_empty(path)
+    try:
+        inside = [entry.path for entry in os.scandir(parent) if entry.name.startswith(f"{name}-")]
+    except FileNotFoundError:
+        return
+    for path in (*inside, parent):
+        remove_if_empty(path)
 
 
 def below(path: str) -> Iterator[str]:

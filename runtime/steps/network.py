@@ -9,7 +9,7 @@ from runtime.steps.base import Base
 
 
 class Network(Base):
-    """Names the host and sets up interfaces."""
+    """Names the host, and has a network."""
 
     def hostname(self, name: str) -> None:
         """Name the host inside the new UTS namespace."""
@@ -18,16 +18,6 @@ class Network(Base):
     def loopback(self) -> None:
         """Bring the loopback interface up."""
         interface.up("lo")
-
-    def interface(self, address: str, netmask: str, gateway: str) -> None:
-        """Give eth0 its address, bring it up and route through the gateway, where there is one."""
-        interface.configure("eth0", address, netmask)
-        if gateway:
-            try:
-                interface.default_route(gateway)
-            except FileExistsError:
-                # Whoever made the interface has made the route as well.
-                return
 
     def join_network(self, path: str) -> None:
         """Enter the network namespace of another container, given as below /proc/PID/ns."""
