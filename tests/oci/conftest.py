@@ -17,6 +17,7 @@ from typing import IO, Any
 import pytest
 from leftovers import leftovers
 from oci_bundle import READY, Bundle, Json, sane
+from oci_socket import bind
 
 from runtime import Images
 from tare.state import PREFIX, State
@@ -213,11 +214,11 @@ class Console:
 @pytest.fixture
 def console(tmp_path) -> Iterator[Console]:
     with socket.socket(socket.AF_UNIX) as server:
-        path = str(tmp_path / "console")
-        server.bind(os.path.relpath(path))
+        path = tmp_path / "console"
+        bind(server, path)
         server.listen()
         server.settimeout(TIMEOUT)
-        yield Console(path, server)
+        yield Console(str(path), server)
 
 
 @pytest.fixture

@@ -11,6 +11,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from oci_socket import bind
 
 # See seccomp_unotify(2): the requests to receive a notification and to answer it, and their structures.
 RECEIVE, SEND = 0xC0502100, 0xC0182101
@@ -21,7 +24,7 @@ NOTIFICATION, ANSWER = struct.Struct("=QIIiIQ6Q"), struct.Struct("=QqiI")
 class Agent:
     """A seccomp agent: keeps what its one connection sent, and answers every notification with an error."""
 
-    path: str
+    path: Path
     error: int
     states: list[dict] = field(default_factory=list)
     descriptors: list[int] = field(default_factory=list)
@@ -63,7 +66,7 @@ class Agent:
 @contextmanager
 def serving(agent: Agent) -> Iterator[Agent]:
     with socket.socket(socket.AF_UNIX) as server:
-        server.bind(agent.path)
+        bind(server, agent.path)
         server.listen()
         server.settimeout(20)
         thread = threading.Thread(target=agent.serve, args=(server,))

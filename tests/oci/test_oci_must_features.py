@@ -2,7 +2,6 @@
 
 import errno
 import json
-import os
 from contextlib import nullcontext
 
 import pytest
@@ -140,15 +139,15 @@ def test_seccomp_flags_are_recognized_and_supported(oci, bundle, features, tmp_p
     """Linux, Seccomp: all known flags are recognized in config.json, the supported ones work."""
     seccomp = features["linux"]["seccomp"]
     assert set(seccomp["supportedFlags"]) <= set(seccomp["knownFlags"])
-    for flag in seccomp["supportedFlags"]:
+    for number, flag in enumerate(seccomp["supportedFlags"]):
         # A call is waited for uninterrupted only while an agent decides about it.
         asks = flag == "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"
-        agent = Agent(os.path.relpath(tmp_path / flag), errno.EPERM)
+        agent = Agent(tmp_path / f"agent{number}", errno.EPERM)
         bundle.linux["seccomp"] = {
             "defaultAction": "SCMP_ACT_ALLOW",
             "flags": [flag],
             "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY" if asks else "SCMP_ACT_ERRNO"}],
-            "listenerPath": str(tmp_path / flag),
+            "listenerPath": str(agent.path),
         }
         with serving(agent) if asks else nullcontext():
             assert "not permitted" in oci.inside(bundle, "mkdir /dev/shm/x 2>&1 || true")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from oci_seccomp_agent import Agent, serving
+from oci_socket import bind
 
 from runtime import seccomp
 
@@ -30,10 +31,10 @@ def filtered(bundle) -> Callable[..., None]:
 @pytest.fixture
 def notified(filtered, tmp_path) -> Agent:
     """A profile that asks an agent about mkdir, and this agent."""
-    agent = Agent(os.path.relpath(tmp_path / "agent"), errno.ENOMEDIUM)
+    agent = Agent(tmp_path / "agent", errno.ENOMEDIUM)
     filtered(
         deny(*MKDIR, action="SCMP_ACT_NOTIFY"),
-        listenerPath=str(tmp_path / "agent"),
+        listenerPath=str(agent.path),
         listenerMetadata="opaque data",
     )
     return agent
@@ -264,7 +265,7 @@ def test_listener_of_another_socket_type_is_an_error(oci, bundle, filtered, tmp_
     """Seccomp, listenerPath: the socket is of AF_UNIX and SOCK_STREAM."""
     filtered(deny(*MKDIR, action="SCMP_ACT_NOTIFY"), listenerPath=str(tmp_path / "datagram"))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
-        server.bind(os.path.relpath(tmp_path / "datagram"))
+        bind(server, tmp_path / "datagram")
         oci.asked.add(oci.name)
         if oci.run("create", "--bundle", str(bundle.write()), oci.name).returncode == 0:
             oci.fails("start", oci.name)
