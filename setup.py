@@ -1,9 +1,10 @@
-"""Builds two programs while the package is installed; everything else is in pyproject.toml.
+"""Builds three programs while the package is installed; everything else is in pyproject.toml.
 
-`tarebox-oci` is launcher.c and shortcuts.c of runtime/oci, compiled for the interpreter it is installed with.
-Where there is no C compiler, a shell script does the same but starts slower. Beside it goes a file with the
-code of all modules that the command line needs; see modules.py there. `tarebox-monitor` is the C files of
-runtime/monitor; where there is no C compiler, there is none, and a Python program takes its place.
+`tarebox-oci` is launcher.c and shortcuts.c of runtime/oci, compiled for the interpreter it is installed with,
+and `tarebox` is tarebox.c of runtime/commandline. Where there is no C compiler, shell scripts do the same but
+start slower. For each goes a file with the code of the modules that it needs beside the packages; see
+runtime/oci/modules.py. `tarebox-monitor` is the C files of runtime/monitor; where there is no C compiler,
+there is none, and a Python program takes its place.
 """
 
 import logging
@@ -24,8 +25,26 @@ _SOURCES = ("runtime/oci/launcher.c", "runtime/oci/shortcuts.c")
 _PROGRAM = "tarebox-oci"
 _MONITOR_SOURCES = tuple(f"runtime/monitor/{name}.c" for name in ("monitor", "log", "attach", "init"))
 _MONITOR = "tarebox-monitor"
+_ENGINE = "tarebox"
+_ENGINE_SOURCES = ("runtime/commandline/tarebox.c",)
 _MODULES = f"runtime/oci/__pycache__/modules.{sys.implementation.cache_tag}.bin"
+_ENGINE_MODULES = f"runtime/commandline/__pycache__/modules.{sys.implementation.cache_tag}.bin"
 _IN_COMMANDS = ("runtime/oci", "runtime/cgroups", "runtime/steps")
+_IN_ENGINE = (
+    "runtime/commandline",
+    "runtime/commands",
+    "runtime/lifecycle",
+    "runtime/volumes",
+    "runtime/network",
+    "runtime/storage",
+    "runtime/cgroups",
+    "runtime/monitor",
+    "runtime/oci/modules.py",
+    "runtime/image/store.py",
+    "runtime/cli.py",
+    "runtime/engine.py",
+    "runtime/making.py",
+)
 # Collecting garbage while modules are imported takes a millisecond and finds none.
 # What the program adds to the environment is for the interpreter, not for the hooks it runs.
 _BOOTSTRAP = f"""\
@@ -44,6 +63,22 @@ else:
     sys.meta_path.insert(0, space["Modules"](packages, found))
 from runtime.oci.cli import main
 main()
+"""
+_ENGINE_BOOTSTRAP = f"""\
+import gc, marshal, sys
+gc.set_threshold(20_000)
+packages, own = sys.argv[1:3]
+sys.argv[:3] = [own + "/{_ENGINE}"]
+sys.path.append(packages)
+try:
+    with open(packages + "/{_ENGINE_MODULES}", "rb", 0) as file: found = marshal.loads(file.read())
+except OSError: pass
+else:
+    space = {{}}
+    exec(marshal.loads(found["runtime.oci.modules"][2]), space)
+    sys.meta_path.insert(0, space["Modules"](packages, found))
+from runtime.cli import main
+sys.exit(main())
 """
 # Prints the names of the modules of ours that the named ones import.
 _IMPORTED = """\
@@ -64,6 +99,15 @@ if [ -x {python} ] && [ -x "$packages" ]; then
     exec {python} -S -I -X utf8=1 -c {bootstrap} "$packages" "$@"
 fi
 exec "$own/python3" -I -c 'from runtime.oci.cli import main; main()' "$@"
+"""
+_ENGINE_SCRIPT = """\
+#!/bin/sh
+own=$(dirname "$(readlink -f "$0")")
+packages={packages}
+case $packages in /*) ;; *) packages=$own/$packages ;; esac
+python=$own/python3
+[ -x "$python" ] || python={python}
+exec "$python" -S -I -X utf8=1 -c {bootstrap} "$packages" "$own" "$@"
 """
 
 
@@ -89,36 +133,42 @@ class BuildLauncher(Command):
     def get_source_files(self) -> list[str]:
         """What a source distribution needs."""
         headers = ["runtime/oci/shortcuts.h", "runtime/monitor/monitor.h"]
-        return [*_SOURCES, *_MONITOR_SOURCES, *headers]
+        return [*_SOURCES, *_ENGINE_SOURCES, *_MONITOR_SOURCES, *headers]
 
     def get_outputs(self) -> list[str]:
         """The programs that there are."""
-        programs = [Path(self.build_dir, name) for name in (_PROGRAM, _MONITOR)]
+        programs = [Path(self.build_dir, name) for name in (_PROGRAM, _ENGINE, _MONITOR)]
         return [str(program) for program in programs if program.exists()]
 
     def run(self) -> None:
-        """Compile them, or write the shell script in its place; and the file of modules."""
-        program = Path(self.build_dir, _PROGRAM)
-        program.parent.mkdir(parents=True, exist_ok=True)
-        values = {
-            "python": os.path.realpath(sys._base_executable),
-            "packages": str(_PROJECT) if self.editable_mode else _installed_packages(),
-            "bootstrap": _BOOTSTRAP,
-        }
-        if self.editable_mode:
-            # What we depend on isn't where our own packages are.
-            installed = f"/{_installed_packages()}"
-            values["bootstrap"] = _BOOTSTRAP.replace("from", f"sys.path.append(own + {installed!r})\nfrom", 1)
+        """Compile them, or write the shell scripts in their place; and the files of modules."""
+        Path(self.build_dir).mkdir(parents=True, exist_ok=True)
         if not _compile(Path(self.build_dir, _MONITOR), _MONITOR_SOURCES, {}):
             logging.warning("no C compiler that works here: monitors of containers will take more memory")
-        if not _compile(program, _SOURCES, values | {"libraries": _library_directory()}):
-            logging.warning("no C compiler that works here: installing %s as a shell script", _PROGRAM)
-            program.write_text(_SCRIPT.format(**{name: shlex.quote(text) for name, text in values.items()}))
-        program.chmod(0o755)
+        self._program(_PROGRAM, _SOURCES, _BOOTSTRAP, _SCRIPT)
+        self._program(_ENGINE, _ENGINE_SOURCES, _ENGINE_BOOTSTRAP, _ENGINE_SCRIPT)
         packages = (
             _PROJECT if self.editable_mode else _PROJECT / self.get_finalized_command("build").build_lib
         )
-        _write_modules(packages / _MODULES, may_change=self.editable_mode)
+        for file, places in ((_MODULES, _IN_COMMANDS), (_ENGINE_MODULES, _IN_ENGINE)):
+            _write_modules(packages / file, places, may_change=self.editable_mode)
+
+    def _program(self, name: str, sources: tuple[str, ...], bootstrap: str, script: str) -> None:
+        program = Path(self.build_dir, name)
+        if self.editable_mode:
+            # What we depend on isn't where our own packages are.
+            installed = f"/{_installed_packages()}"
+            bootstrap = bootstrap.replace("from", f"sys.path.append(own + {installed!r})\nfrom", 1)
+        values = {
+            "python": os.path.realpath(sys._base_executable),
+            "packages": str(_PROJECT) if self.editable_mode else _installed_packages(),
+            "bootstrap": bootstrap,
+            "libraries": _library_directory(),
+        }
+        if not _compile(program, sources, values):
+            logging.warning("no C compiler that works here: installing %s as a shell script", name)
+            program.write_text(script.format(**{name: shlex.quote(text) for name, text in values.items()}))
+        program.chmod(0o755)
 
 
 class PlatformWheel(bdist_wheel):
@@ -159,9 +209,10 @@ def _library_directory() -> str:
     return found[1] if found else ""
 
 
-def _write_modules(file: Path, *, may_change: bool) -> None:
+def _write_modules(file: Path, places: tuple[str, ...], *, may_change: bool) -> None:
     """Compile what the commands import; without the file they start slower."""
-    paths = [path for directory in _IN_COMMANDS for path in _PROJECT.joinpath(directory).rglob("*.py")]
+    paths = [path for place in places for path in _PROJECT.joinpath(place).rglob("*.py")]
+    paths += [_PROJECT / place for place in places if place.endswith(".py")]
     names = [".".join(path.relative_to(_PROJECT).with_suffix("").parts) for path in paths]
     names = [name.removesuffix(".__init__") for name in names]
     command = [sys.executable, "-S", "-I", "-c", _IMPORTED, str(_PROJECT), *names]
