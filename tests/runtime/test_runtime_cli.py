@@ -58,19 +58,19 @@ def test_run_passes_everything_through(tarebox):
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (("run", "nosuchimage", "true"), 3, "no image 'nosuchimage'"),
-        (("run", "./no/such/directory", "true"), 3, "no image directory"),
-        (("run", "--memory", "banana", "busybox", "true"), 2, "'banana' is no size"),
-        (("run", "--memory", "-1", "busybox", "true"), 2, "'-1' is no size"),
-        (("run", "--memory", "1", "busybox", "true"), 2, "too small"),
-        (("run", "--cpus", "many", "busybox", "true"), 2, "'many' is no number"),
-        (("run", "--cpus", "nan", "busybox", "true"), 2, "no meaning"),
-        (("run", "--pids", "0", "busybox", "true"), 2, "no meaning"),
-        (("run", "--user", "stranger", "busybox", "true"), 2, "no user 'stranger'"),
-        (("run", "--env", "=x", "busybox", "true"), 2, "sets no variable"),
-        (("run", "--hostname", "a b", "busybox", "true"), 2, "no hostname"),
-        (("run", "--workdir", "here", "busybox", "true"), 2, "relative"),
-        (("run", "busybox"), 2, "no command"),
+        (("run", "nosuchimage", "true"), 125, "no image 'nosuchimage'"),
+        (("run", "./no/such/directory", "true"), 125, "no image directory"),
+        (("run", "--memory", "banana", "busybox", "true"), 125, "'banana' is no size"),
+        (("run", "--memory", "-1", "busybox", "true"), 125, "'-1' is no size"),
+        (("run", "--memory", "1", "busybox", "true"), 125, "too small"),
+        (("run", "--cpus", "many", "busybox", "true"), 125, "'many' is no number"),
+        (("run", "--cpus", "nan", "busybox", "true"), 125, "no meaning"),
+        (("run", "--pids", "0", "busybox", "true"), 125, "no meaning"),
+        (("run", "--user", "stranger", "busybox", "true"), 125, "no user 'stranger'"),
+        (("run", "--env", "=x", "busybox", "true"), 125, "sets no variable"),
+        (("run", "--hostname", "a b", "busybox", "true"), 125, "no hostname"),
+        (("run", "--workdir", "here", "busybox", "true"), 125, "relative"),
+        (("run", "busybox"), 125, "no command"),
         (("run", "busybox", "nosuchcommand"), 127, "not found"),
         (("run", "busybox", "/etc/passwd"), 126, "can't be executed"),
     ],
@@ -100,7 +100,7 @@ def test_without_root_it_says_so(image):
         text=True,
         check=False,
     )
-    assert ended.returncode in (3, 10, 125)
+    assert ended.returncode == 125
     assert ended.stderr.count("\n") == 1
 
 
@@ -148,4 +148,4 @@ def test_doctor_and_bootstrap(tarebox, environment, state):
     assert "no " not in [line[:3] for line in ended.stdout.splitlines()]
     (state.data / "images/busybox").unlink()
     ended = tarebox("image", "bootstrap", "busybox")
-    assert Path(ended.stdout.strip(), "bin/busybox").is_file()
+    assert ended.stdout.startswith("sha256:")

@@ -1,0 +1,19 @@
+"""What a person is told of a fault: one line."""
+
+import sys
+
+from tare.errors import TareError
+
+
+def complain(error: TareError | OSError | str) -> None:
+    """Say it on standard error."""
+    sys.stdout.flush()
+    print(f"tarebox: {_line(error)}", file=sys.stderr, flush=True)
+
+
+def _line(error: TareError | OSError | str) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.strerror}: {error.filename or 'the kernel refuses'}"
+    else:
+        text = str(error)
+    return " ".join(text.splitlines())

@@ -1,0 +1,67 @@
+"""The parser of a command: argparse with Docker's habits."""
+
+import argparse
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+from tare.errors import UsageError
+
+
+class Parser(argparse.ArgumentParser):
+    """Options may stand among the arguments unless those go on to the end, and faults are UsageErrors.
+
+    `-h` is help where no option of the command has it.
+
+    Args:
+        words: the command as on the command line.
+        summary: what it does.
+    """
+
+    def __init__(self, words: str, summary: str) -> None:
+        super().__init__(
+            prog=f"tarebox {words} [OPTIONS]",
+            description=summary,
+            add_help=False,
+            allow_abbrev=False,
+            formatter_class=_Formatter,
+        )
+        self._words = words
+        self._is_open = True
+
+    def add_argument(self, *names: Any, **how: Any) -> argparse.Action:
+        """See argparse."""
+        self._is_open &= how.get("nargs") != argparse.REMAINDER
+        return super().add_argument(*names, **how)
+
+    def read(self, arguments: list[str]) -> argparse.Namespace:
+        """The options and arguments of a command line.
+
+        Raises:
+            UsageError: it makes no sense.
+            SystemExit: it was help that was asked for.
+        """
+        try:
+            self.add_argument("-h", "--help", action="help", help="say this")
+        except argparse.ArgumentError:
+            self.add_argument("--help", action="help", help="say this")
+        return self.parse_intermixed_args(arguments) if self._is_open else self.parse_args(arguments)
+
+    def error(self, message: str) -> NoReturn:
+        """See argparse."""
+        raise UsageError(message, f"see `tarebox {self._words} --help`")
+
+
+class _Formatter(argparse.HelpFormatter):
+    """Leaves the options out of the line of usage: they follow anyway."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=34)
+
+    def add_usage(
+        self,
+        usage: str | None,
+        actions: Iterable[argparse.Action],
+        groups: Any,
+        prefix: str | None = None,
+    ) -> None:
+        super().add_usage(usage, [each for each in actions if not each.option_strings], groups, prefix)

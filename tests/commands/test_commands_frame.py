@@ -1,0 +1,50 @@
+import pytest
+
+from runtime.commandline.each import each
+from tare.errors import TareError
+
+
+def test_help_lists_what_there_is(said):
+    text = said("--help")
+    assert said() == text == said("help")
+    for name in ("run", "image", "container", "clean", "doctor"):
+        assert f"\n  {name} " in text
+    assert "make an image from this host" in said("image")
+
+
+def test_help_of_a_command(said):
+    text = said("run", "--help")
+    assert text.startswith("usage: tarebox run [OPTIONS] IMAGE")
+    assert "--memory" in text
+    assert said("help", "run") == text
+    assert said("container", "run", "--help").splitlines()[1:] == text.splitlines()[1:]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "what"),
+    [
+        (("nosuch",), 2, "no command `nosuch`; see `tarebox --help`"),
+        (("../x",), 2, "no command `../x`"),
+        (("_x",), 2, "no command `_x`"),
+        (("image", "nosuch"), 2, "no command `image nosuch`; see `tarebox image --help`"),
+        (("--nosuch", "run"), 2, "unknown option --nosuch"),
+        (("--storage-driver",), 2, "has no value"),
+        (("run",), 125, "required: IMAGE"),
+        (("run", "--nosuch", "busybox"), 125, "see `tarebox run --help`"),
+        (("doctor", "--nosuch"), 2, "unrecognized arguments: --nosuch"),
+    ],
+)
+def test_wrong_usage_is_one_line(fault, arguments, status, what):
+    assert what in fault(status, *arguments)
+
+
+def test_each_is_tried(capsys):
+    def action(name: str) -> None:
+        if name == "bad":
+            raise TareError("no such thing: bad", "look\nagain")
+
+    assert each(["a", "bad", "b"], action) == 1
+    printed = capsys.readouterr()
+    assert printed.out == "a\nb\n"
+    assert printed.err == "tarebox: no such thing: bad; look again\n"
+    assert each(["a"], action) == 0
