@@ -47,7 +47,8 @@ DATA = {
         ("{{range $k, $v := .Config.Labels}}{{$k}}={{$v}} {{end}}", "b=2 role=<front> "),
         ("{{range $i, $e := .Config.Env}}{{$i}}{{$e}} {{$.Id}} {{end}}", "0A=1 4f2a 1B=2 4f2a "),
         (
-            "{{range $p,$c := .NetworkSettings.Ports}}{{$p}}{{if $c}}>{{(index $c 0).HostPort}}{{end}} {{end}}",
+            "{{range $p, $c := .NetworkSettings.Ports}}"
+            "{{$p}}{{with $c}}>{{(index . 0).HostPort}}{{end}} {{end}}",
             "80/tcp>8080 90/tcp ",
         ),
         ("{{if .State.Running}}up{{else}}down{{end}}", "up"),
