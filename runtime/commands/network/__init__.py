@@ -1,0 +1,4 @@
+"""`tarebox network`: bridges, and who is on them."""
+
+SUMMARY = "manage networks"
+ALIASES = {"list": "network.ls", "remove": "network.rm"}
