@@ -2,7 +2,7 @@
 
 `tarebox-oci` is launcher.c and shortcuts.c of runtime/oci, compiled for the interpreter it is installed with,
 and `tarebox` is tarebox.c of runtime/commandline. Where there is no C compiler, shell scripts do the same but
-start slower. For each goes a file with the code of the modules that it needs beside the packages; see
+start slower. A file with the code of all modules that they need goes beside the packages; see
 runtime/oci/modules.py. `tarebox-monitor` is the C files of runtime/monitor; where there is no C compiler,
 there is none, and a Python program takes its place.
 """
@@ -28,25 +28,19 @@ _MONITOR = "tarebox-monitor"
 _ENGINE = "tarebox"
 _ENGINE_SOURCES = ("runtime/commandline/tarebox.c",)
 _MODULES = f"runtime/oci/__pycache__/modules.{sys.implementation.cache_tag}.bin"
-_ENGINE_MODULES = f"runtime/commandline/__pycache__/modules.{sys.implementation.cache_tag}.bin"
-_IN_COMMANDS = ("runtime/oci", "runtime/cgroups", "runtime/steps")
-_IN_ENGINE = (
-    "runtime/commandline",
-    "runtime/commands",
-    "runtime/lifecycle",
-    "runtime/volumes",
-    "runtime/network",
-    "runtime/storage",
-    "runtime/cgroups",
-    "runtime/monitor",
-    "runtime/oci/modules.py",
-    "runtime/image/store.py",
-    "runtime/cli.py",
-    "runtime/engine.py",
-    "runtime/making.py",
-)
+_IN_MODULES = ("tare", "runtime")
 # Collecting garbage while modules are imported takes a millisecond and finds none.
 # What the program adds to the environment is for the interpreter, not for the hooks it runs.
+_IMPORTING = f"""\
+try:
+    with open(packages + "/{_MODULES}", "rb", 0) as file: data = file.read()
+except OSError: pass
+else:
+    index = marshal.loads(data)
+    space = {{}}
+    exec(marshal.loads(data[slice(*index["runtime.oci.modules"][2:])]), space)
+    sys.meta_path.insert(0, space["Modules"](packages, index, data))
+"""
 _BOOTSTRAP = f"""\
 import gc, marshal, os, sys
 gc.disable()
@@ -54,13 +48,7 @@ for name in ("LC_ALL", "LD_BIND_NOW", "LD_LIBRARY_PATH"): os.environ.pop(name, N
 own = os.environ.pop("TAREBOX_OCI_DIRECTORY", "")
 packages = sys.argv.pop(1)
 sys.path.append(packages)
-try:
-    with open(packages + "/{_MODULES}", "rb", 0) as file: found = marshal.loads(file.read())
-except OSError: pass
-else:
-    space = {{}}
-    exec(marshal.loads(found["runtime.oci.modules"][2]), space)
-    sys.meta_path.insert(0, space["Modules"](packages, found))
+{_IMPORTING}\
 from runtime.oci.cli import main
 main()
 """
@@ -70,24 +58,9 @@ gc.set_threshold(20_000)
 packages, own = sys.argv[1:3]
 sys.argv[:3] = [own + "/{_ENGINE}"]
 sys.path.append(packages)
-try:
-    with open(packages + "/{_ENGINE_MODULES}", "rb", 0) as file: found = marshal.loads(file.read())
-except OSError: pass
-else:
-    space = {{}}
-    exec(marshal.loads(found["runtime.oci.modules"][2]), space)
-    sys.meta_path.insert(0, space["Modules"](packages, found))
+{_IMPORTING}\
 from runtime.cli import main
 sys.exit(main())
-"""
-# Prints the names of the modules of ours that the named ones import.
-_IMPORTED = """\
-import importlib, sys
-packages, *names = sys.argv[1:]
-sys.path.append(packages)
-for name in names: importlib.import_module(name)
-for name, module in sys.modules.items():
-    if (getattr(module, "__file__", None) or "").startswith(packages + "/"): print(name)
 """
 _SCRIPT = """\
 #!/bin/sh
@@ -150,8 +123,7 @@ class BuildLauncher(Command):
         packages = (
             _PROJECT if self.editable_mode else _PROJECT / self.get_finalized_command("build").build_lib
         )
-        for file, places in ((_MODULES, _IN_COMMANDS), (_ENGINE_MODULES, _IN_ENGINE)):
-            _write_modules(packages / file, places, may_change=self.editable_mode)
+        _write_modules(packages / _MODULES, may_change=self.editable_mode)
 
     def _program(self, name: str, sources: tuple[str, ...], bootstrap: str, script: str) -> None:
         program = Path(self.build_dir, name)
@@ -209,28 +181,26 @@ def _library_directory() -> str:
     return found[1] if found else ""
 
 
-def _write_modules(file: Path, places: tuple[str, ...], *, may_change: bool) -> None:
-    """Compile what the commands import; without the file they start slower."""
-    paths = [path for place in places for path in _PROJECT.joinpath(place).rglob("*.py")]
-    paths += [_PROJECT / place for place in places if place.endswith(".py")]
-    names = [".".join(path.relative_to(_PROJECT).with_suffix("").parts) for path in paths]
-    names = [name.removesuffix(".__init__") for name in names]
-    command = [sys.executable, "-S", "-I", "-c", _IMPORTED, str(_PROJECT), *names]
-    listing = subprocess.run(command, capture_output=True, text=True, check=False)
-    if listing.returncode != 0:
-        logging.warning("not all modules can be imported: %s", listing.stderr)
-        file.unlink(missing_ok=True)
-        return
-    found = {}
-    for name in listing.stdout.split():
-        path = Path(*name.split("."))
-        path = path / "__init__.py" if (_PROJECT / path).is_dir() else path.with_suffix(".py")
-        source = _PROJECT / path
+def _write_modules(file: Path, *, may_change: bool) -> None:
+    """Compile all that the commands may import; without the file they start slower."""
+    index: dict[str, tuple[str, int, int, int]] = {}
+    codes = b""
+    for source in sorted(path for place in _IN_MODULES for path in _PROJECT.joinpath(place).rglob("*.py")):
+        path = source.relative_to(_PROJECT)
         code = compile(source.read_bytes(), source if may_change else path, "exec", dont_inherit=True)
-        found[name] = (str(path), source.stat().st_mtime_ns if may_change else 0, marshal.dumps(code))
+        modified = source.stat().st_mtime_ns if may_change else 0
+        start, codes = len(codes), codes + marshal.dumps(code)
+        name = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+        index[name] = (str(path), modified, start, len(codes))
     file.parent.mkdir(exist_ok=True)
     temporary = file.with_suffix(".new")
-    temporary.write_bytes(marshal.dumps(found))
+    # What follows the index doesn't disturb its reader, and positions count from the end of the file.
+    size = len(codes)
+    found = {
+        name: (path, when, start - size, end - size or None)
+        for name, (path, when, start, end) in index.items()
+    }
+    temporary.write_bytes(marshal.dumps(found) + codes)
     temporary.replace(file)
 
 

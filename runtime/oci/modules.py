@@ -2,8 +2,9 @@
 
 A command needs some fifty of them, and finding, opening and checking each on its own takes a twelfth of a
 container's run. The file is a marshalled dictionary by module name: path below the packages, time of
-modification in nanoseconds or 0 where nobody edits them, marshalled code. What was edited since, or is not in
-it, is imported as usual. See importlib.abc for the protocol.
+modification in nanoseconds or 0 where nobody edits them, and begin and end of its marshalled code, which
+follows the dictionary, counted from the end of the file. What was edited since, or is not in it, is imported
+as usual. See importlib.abc for the protocol.
 """
 
 import marshal
@@ -16,18 +17,22 @@ class Modules:
 
     Args:
         packages: the directory of our packages.
-        found: what was in the file.
+        index: the dictionary in the file.
+        data: all of the file.
     """
 
-    def __init__(self, packages: str, found: dict[str, tuple[str, int, bytes]]) -> None:
+    def __init__(
+        self, packages: str, index: dict[str, tuple[str, int, int, int | None]], data: bytes
+    ) -> None:
         self._packages = packages
-        self._found = found
+        self._index = index
+        self._data = data
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> object:
         """Where the module is, or None."""
-        if name not in self._found:
+        if name not in self._index:
             return None
-        path, modified, _ = self._found[name]
+        path, modified, _, _ = self._index[name]
         origin = f"{self._packages}/{path}"
         if modified and _time(origin) != modified:
             return None
@@ -45,7 +50,8 @@ class Modules:
     def exec_module(self, module: object) -> None:
         """Run its code."""
         space = module.__dict__
-        exec(marshal.loads(self._found[space["__name__"]][2]), space)  # noqa: S102 - as the interpreter does
+        _, _, start, end = self._index[space["__name__"]]
+        exec(marshal.loads(self._data[start:end]), space)  # noqa: S102 - as the interpreter does
 
 
 def _time(path: str) -> int:

@@ -31,11 +31,13 @@ def packages(tmp_path, monkeypatch) -> Iterator[Path]:
 
 
 def install(packages: Path, times: dict[str, int]) -> None:
-    found = {
-        name: (path, times.get(name, 0), marshal.dumps(compile(text, path, "exec")))
-        for name, (path, text) in SOURCES.items()
-    }
-    sys.meta_path.insert(0, Modules(str(packages), found))
+    index: dict[str, tuple[str, int, int, int | None]] = {}
+    codes = b""
+    for name, (path, text) in reversed(SOURCES.items()):
+        codes = marshal.dumps(compile(text, path, "exec")) + codes
+        start, end = -len(codes), min((found[2] for found in index.values()), default=None)
+        index[name] = (path, times.get(name, 0), start, end)
+    sys.meta_path.insert(0, Modules(str(packages), index, marshal.dumps(index) + codes))
 
 
 def test_modules_come_from_the_file(packages) -> None:
