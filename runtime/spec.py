@@ -88,11 +88,47 @@ class IdMapping:
 
 @dataclass(frozen=True)
 class Bind:
-    """A path of the host mounted into the container; the target is resolved inside the image."""
+    """A path of the host mounted into the container; the target is resolved inside the image.
+
+    Args:
+        read_only: whether it can't be written to, with all mounted below it unless `has_writable` says not.
+        is_recursive: whether what is mounted below it comes with it.
+        propagation: as in mount_namespaces(7), such as `rslave`; private when empty.
+    """
 
     source: Path
     target: str
     read_only: bool = False
+    is_recursive: bool = True
+    has_writable: bool = False
+    propagation: str = ""
+
+
+@dataclass(frozen=True)
+class Tmpfs:
+    """A filesystem in memory; options as of mount(8), such as `size=64m`, `mode=1777`, `noexec`."""
+
+    target: str
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device node of the host made in the container.
+
+    Args:
+        access: what the container may do with it: some of `r` read, `w` write, `m` make nodes of it.
+    """
+
+    source: str
+    target: str
+    access: str = "rwm"
+
+    def __post_init__(self) -> None:
+        if not self.source.startswith("/") or not self.target.startswith("/"):
+            raise UsageError(f"device {self.source}:{self.target} is no path", "give absolute paths")
+        if not self.access or set(self.access) - set("rwm"):
+            raise UsageError(f"{self.access!r} is no access to a device", "use some of r, w and m")
 
 
 @dataclass(frozen=True)
@@ -118,6 +154,15 @@ class ContainerSpec:
         layers: image directories over `rootfs`, top first.
         writable: a directory with an overlay's `upper` and `work`, which outlive the container.
         in_place: whether `rootfs` itself is written to, as it is this container's alone.
+        tmpfs: filesystems in memory.
+        devices: nodes of the host, beside those every container has.
+        sysctls: kernel parameters of its own namespaces, by their names with dots.
+        shm_size: bytes of /dev/shm.
+        oom_score_adj: see proc_pid_oom_score_adj(5).
+        seccomp_profile: text of a filter as the file of Docker's --security-opt seccomp=FILE has it.
+        masked: whether parts of /proc and /sys are hidden or read-only.
+        privileged: whether it has all devices of the host, and may write to all of /sys and /proc.
+        joined: paths of namespaces, below /proc/PID/ns, of others that it joins, by kind.
 
     Raises:
         UsageError: a value without meaning.
@@ -145,6 +190,15 @@ class ContainerSpec:
     layers: tuple[Path, ...] = ()
     writable: Path | None = None
     in_place: bool = False
+    tmpfs: tuple[Tmpfs, ...] = ()
+    devices: tuple[Device, ...] = ()
+    sysctls: Mapping[str, str] = field(default_factory=dict, hash=False)
+    shm_size: int | None = None
+    oom_score_adj: int | None = None
+    seccomp_profile: str = ""
+    masked: bool = True
+    privileged: bool = False
+    joined: tuple[tuple[Namespace, str], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "argv", tuple(self.argv))
@@ -170,6 +224,10 @@ class ContainerSpec:
             raise UsageError("a root that is written to in place has no layers", "leave one of both out")
         if not self.on_disk and (self.in_place or self.writable):
             raise UsageError("a root that outlives its container can't be in memory", "leave one of both out")
+        if self.oom_score_adj is not None and not -1000 <= self.oom_score_adj <= 1000:
+            raise UsageError(f"an OOM score of {self.oom_score_adj} has no meaning", "give -1000 to 1000")
+        if self.shm_size is not None and self.shm_size < 1:
+            raise UsageError(f"a /dev/shm of {self.shm_size} bytes has no meaning", "give 1 or more")
         capabilities.mask(self.capabilities)
 
     @property

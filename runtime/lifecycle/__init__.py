@@ -5,12 +5,16 @@ if TYPE_CHECKING:
     from runtime.lifecycle.containers import Containers as Containers
     from runtime.lifecycle.settings import HealthCheck as HealthCheck
     from runtime.lifecycle.settings import LogOptions as LogOptions
+    from runtime.lifecycle.settings import Mount as Mount
+    from runtime.lifecycle.settings import Networking as Networking
     from runtime.lifecycle.settings import RestartPolicy as RestartPolicy
     from runtime.lifecycle.settings import Settings as Settings
 
 _HOMES = {
     "Containers": "containers",
-    **dict.fromkeys(("HealthCheck", "LogOptions", "RestartPolicy", "Settings"), "settings"),
+    **dict.fromkeys(
+        ("HealthCheck", "LogOptions", "Mount", "Networking", "RestartPolicy", "Settings"), "settings"
+    ),
 }
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import types
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import Enum
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -44,14 +45,11 @@ def decode(kind: type[_Class], value: Any) -> _Class:
 def _decode(kind: Any, value: Any) -> Any:  # noqa: PLR0911 - one a type
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
-        return (
-            None
-            if value is None
-            else _decode(next(each for each in arguments if each is not type(None)), value)
-        )
+        kinds = [each for each in arguments if each is not types.NoneType]
+        return None if value is None else _decode_one(kinds, value)
     if origin is tuple:
-        kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else arguments
-        return tuple(_decode(each, part) for each, part in zip(kinds, value, strict=True))
+        parts = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else arguments
+        return tuple(_decode(each, part) for each, part in zip(parts, value, strict=True))
     if origin is frozenset:
         return frozenset(_decode(arguments[0], part) for part in value)
     if origin is not None and issubclass(origin, Mapping):
@@ -63,6 +61,14 @@ def _decode(kind: Any, value: Any) -> Any:  # noqa: PLR0911 - one a type
     if kind is Any or kind in _PLAIN:
         return value
     return kind(value)
+
+
+def _decode_one(kinds: "list[Any]", value: Any) -> Any:
+    """The value as the first kind that it can be."""
+    for kind in kinds[:-1]:
+        with suppress(ValueError):
+            return _decode(kind, value)
+    return _decode(kinds[-1], value)
 
 
 def _is_default(field: "dataclasses.Field[Any]", value: Any) -> bool:

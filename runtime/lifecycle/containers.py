@@ -16,6 +16,7 @@ from runtime.lifecycle.directory import Directory
 from runtime.lifecycle.errors import StatusError
 from runtime.lifecycle.record import Record
 from runtime.lifecycle.settings import RestartPolicy, Settings
+from runtime.network.model import Published
 from runtime.spec import Limits
 from tare.state import State
 
@@ -300,13 +301,13 @@ class Containers:
         """
         return inspection.inspect(self.find(name))
 
-    def ports(self, name: str) -> Sequence[str]:
-        """The published ports of a container, as people wrote them.
+    def ports(self, name: str) -> Sequence[Published]:
+        """The ports of the host that lead to a container.
 
         Raises:
             NoSuchContainerError: there is none.
         """
-        return self.find(name).settings.ports
+        return self.find(name).settings.networking.publish
 
     def list(self, *, every: bool = False, filters: Mapping[str, Sequence[str]] | None = None) -> _Records:
         """Containers, the newest first.

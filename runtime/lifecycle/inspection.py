@@ -57,7 +57,7 @@ def inspect(record: Record) -> dict[str, Any]:
             "StopTimeout": settings.stop_timeout,
             **({"Healthcheck": codec.encode(settings.health)} if settings.health else {}),
         },
-        "NetworkSettings": {"Ports": list(settings.ports)},
+        "NetworkSettings": {"Ports": list(map(str, settings.networking.publish))},
     }
 
 

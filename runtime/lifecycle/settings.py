@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from runtime.network import mode, model, resolver
 from runtime.spec import ContainerSpec
 from tare.errors import UsageError
 
+_MOUNTS = ("bind", "volume", "tmpfs")
+_PROPAGATION = ("", "private", "rprivate", "shared", "rshared", "slave", "rslave")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", re.ASCII)
 
 
@@ -101,12 +104,92 @@ class LogOptions:
 
 
 @dataclass(frozen=True)
+class Mount:
+    """Something mounted into a container beside its root and the kernel's filesystems.
+
+    Args:
+        kind: `bind`, `volume` or `tmpfs`.
+        source: a path of the host, the name of a volume, empty for one without a name and for a tmpfs.
+        target: where it is inside, resolved within the image.
+        read_only: whether it, and for a bind all mounted below it, can't be written to.
+        propagation: of a bind, as mount_namespaces(7) has it; `rprivate` when empty.
+        options: those of a tmpfs, see tmpfs(5), such as `size=64m`; of a bind `nonrecursive`, to leave out
+            what is mounted below it, and `writable`, to have only itself read-only.
+        copy: whether a volume that is empty gets what the image has at the target.
+        create: whether a directory is made where the source of a bind is missing.
+
+    Raises:
+        UsageError: a value without meaning.
+    """
+
+    kind: str
+    source: str
+    target: str
+    read_only: bool = False
+    propagation: str = ""
+    options: tuple[str, ...] = ()
+    copy: bool = True
+    create: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in _MOUNTS:
+            raise UsageError(f"no kind of mount {self.kind!r}", "use bind, volume or tmpfs")
+        if not self.target.startswith("/") or "\0" in self.target or not self.target.strip("/."):
+            raise UsageError(f"{self.target!r} is no place for a mount", "give an absolute path below /")
+        if self.kind == "bind" and not self.source.startswith("/"):
+            raise UsageError(f"the source {self.source!r} of a bind is relative", "give an absolute path")
+        if self.propagation not in _PROPAGATION:
+            raise UsageError(f"no propagation {self.propagation!r}", f"use {', '.join(_PROPAGATION[1:])}")
+
+
+@dataclass(frozen=True)
+class Networking:
+    """How a container is on networks.
+
+    Args:
+        mode: `bridge`, a network's name, `host`, `none` or `container:ID`; see runtime.network.mode.
+        connections: what is asked of each network, in their order; one to the mode's network when empty.
+        publish: ports of the host that lead to it.
+        dns: what its /etc/resolv.conf says.
+        hosts: further lines of its /etc/hosts.
+        publish_all: whether all exposed ports are published, too, on free ports of the host.
+
+    Raises:
+        UsageError: ports or networks without a network of its own.
+    """
+
+    mode: str = "bridge"
+    connections: tuple[model.Connection, ...] = ()
+    publish: tuple[model.Published, ...] = ()
+    dns: resolver.Resolver = resolver.Resolver()  # noqa: RUF009 - frozen
+    hosts: tuple[resolver.Alias, ...] = ()
+    publish_all: bool = False
+
+    def __post_init__(self) -> None:
+        kind = mode.parse(self.mode).kind
+        if self.connections and kind != mode.BRIDGE:
+            raise UsageError(f"network mode {self.mode} goes with no network", "leave the networks out")
+
+
+@dataclass(frozen=True)
 class Settings:
     """A persistent container.
 
     Args:
-        spec: what it runs, where its own id as host name is asked for by an empty `hostname` below.
+        spec: what it runs, where its own id as host name is asked for by an empty `hostname` below; its
+            `rootfs` is used only without a `chain`.
         image: what people call its image.
+        image_id: digest of the image's configuration; empty without an image.
+        chain: chain id of the image's top layer; empty where `spec.rootfs` is the image.
+        driver: the storage driver it was made with; found at its creation when empty.
+        entrypoint: the first words of its command, as the image or a person gave them.
+        cmd: the words after those.
+        networking: how it is on networks; on the default one unless it says otherwise.
+        mounts: what is mounted beside its root.
+        exposed: ports it listens on, such as `80/tcp`.
+        pid: whose PID namespace it is in: its own when empty, `host`, or `container:ID`.
+        ipc: likewise for System V IPC and message queues; also its /dev/shm.
+        uts: likewise for its host name; empty or `host`.
         hostname: in place of the one in `spec`; its short id when empty.
         user: how people wrote its user.
         tty: whether it gets a terminal.
@@ -119,7 +202,6 @@ class Settings:
         stop_signal: what asks it to end.
         stop_timeout: seconds it has for that.
         log: how much output is kept.
-        ports: published ports as people wrote them, such as 8080:80/tcp.
         resources: limits beyond those in `spec`, as `linux.resources` of the OCI runtime specification.
 
     Raises:
@@ -128,6 +210,17 @@ class Settings:
 
     spec: ContainerSpec
     image: str = ""
+    image_id: str = ""
+    chain: str = ""
+    driver: str = ""
+    entrypoint: tuple[str, ...] = ()
+    cmd: tuple[str, ...] = ()
+    networking: Networking = Networking()
+    mounts: tuple[Mount, ...] = ()
+    exposed: tuple[str, ...] = ()
+    pid: str = ""
+    ipc: str = ""
+    uts: str = ""
     hostname: str = ""
     user: str = ""
     tty: bool = False
@@ -140,7 +233,6 @@ class Settings:
     stop_signal: int = signal.SIGTERM
     stop_timeout: int = 10
     log: LogOptions = LogOptions()
-    ports: tuple[str, ...] = ()
     resources: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -9,13 +9,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime import Bind, ContainerSpec, IdMapping, Interface, Limits, Namespace, Rlimit
-from runtime.lifecycle import HealthCheck, LogOptions, RestartPolicy, Settings, codec, journal, words
+from runtime.lifecycle import (
+    HealthCheck,
+    LogOptions,
+    Mount,
+    Networking,
+    RestartPolicy,
+    Settings,
+    codec,
+    journal,
+    words,
+)
 from runtime.lifecycle.cleaning import end_all
 from runtime.lifecycle.follow import Follower
 from runtime.lifecycle.settings import check_name, signal_number
-from runtime.spec import DEFAULT_NAMESPACES
+from runtime.network.model import Connection, Published
+from runtime.network.resolver import Alias, Resolver
+from runtime.spec import DEFAULT_NAMESPACES, Device, Tmpfs
 from tare.errors import UsageError
 
+PORTS = st.integers(0, 65535)
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20)
 
 
@@ -42,6 +55,77 @@ def test_settings_come_back_from_json(argv, env, labels, memory, mapped, health)
     policy = RestartPolicy("on-failure", 3)
     settings = Settings(spec, labels=labels, restart=policy, health=health, log=LogOptions(9, 2))
     assert codec.decode(Settings, json.loads(json.dumps(codec.encode(settings)))) == settings
+
+
+ADDRESSES = st.none() | st.ip_addresses(v=4) | st.ip_addresses(v=6)
+HOSTS = st.from_regex(r"[a-z][a-z0-9-]{0,8}[a-z0-9]", fullmatch=True)
+
+
+@given(
+    publish=st.lists(
+        st.builds(Published, st.sampled_from(["tcp", "udp"]), ADDRESSES, PORTS, PORTS), max_size=3
+    ),
+    address=st.none() | st.ip_addresses(v=4),
+    aliases=st.lists(HOSTS, max_size=3),
+    mounts=st.lists(
+        st.builds(
+            Mount, st.just("volume"), HOSTS, st.just("/v"), read_only=st.booleans(), copy=st.booleans()
+        ),
+        max_size=3,
+    ),
+    sysctls=st.dictionaries(HOSTS, TEXT, max_size=2),
+)
+def test_networks_and_mounts_come_back_from_json(publish, address, aliases, mounts, sysctls) -> None:
+    networking = Networking(
+        "front",
+        (Connection("front", address, aliases=tuple(aliases)), Connection("back")),
+        tuple(publish),
+        Resolver(("192.0.2.1",), ("example.com",)),
+        (Alias("db", "192.0.2.7"),),
+        publish_all=True,
+    )
+    spec = ContainerSpec(
+        Path("/image"),
+        ("true",),
+        sysctls=sysctls,
+        tmpfs=(Tmpfs("/tmp", ("size=1m",)),),
+        devices=(Device("/dev/fuse", "/dev/fuse", "rw"),),
+        joined=((Namespace.NET, "/proc/1/ns/net"),),
+        shm_size=1 << 20,
+    )
+    bind = Mount("bind", "/a", "/b", propagation="rslave", create=True)
+    settings = Settings(
+        spec,
+        chain="sha256:00",
+        image_id="sha256:11",
+        driver="overlay",
+        networking=networking,
+        mounts=(*mounts, bind),
+        exposed=("80/tcp",),
+        entrypoint=("/init",),
+        pid="host",
+    )
+    assert codec.decode(Settings, json.loads(json.dumps(codec.encode(settings)))) == settings
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("bind", "a", "/b"),
+        ("disk", "", "/b"),
+        ("tmpfs", "", "b"),
+        ("tmpfs", "", "/"),
+        ("bind", "/a", "/b", False, "up"),
+    ],
+)
+def test_mounts_without_meaning_are_refused(values) -> None:
+    with pytest.raises(UsageError):
+        Mount(*values)
+
+
+def test_a_container_in_anothers_network_namespace_is_on_no_network() -> None:
+    with pytest.raises(UsageError, match="container:web"):
+        Networking("container:web", (Connection("front"),))
 
 
 def test_addresses_come_back_from_json() -> None:
