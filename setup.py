@@ -2,9 +2,9 @@
 
 `tarebox-oci` is launcher.c and shortcuts.c of runtime/oci, compiled for the interpreter it is installed with,
 and `tarebox` is tarebox.c of runtime/commandline. Where there is no C compiler, shell scripts do the same but
-start slower. A file with the code of all modules that they need goes beside the packages; see
-runtime/oci/modules.py. `tarebox-monitor` is the C files of runtime/monitor; where there is no C compiler,
-there is none, and a Python program takes its place.
+start slower. Files with the code of all modules that they need go beside the packages; see modules.py in
+runtime/oci and generated.py in runtime/commandline. `tarebox-monitor` is the C files of runtime/monitor; where
+there is no C compiler, there is none, and a Python program takes its place.
 """
 
 import logging
@@ -28,7 +28,14 @@ _MONITOR = "tarebox-monitor"
 _ENGINE = "tarebox"
 _ENGINE_SOURCES = ("runtime/commandline/tarebox.c",)
 _MODULES = f"runtime/oci/__pycache__/modules.{sys.implementation.cache_tag}.bin"
+_GENERATED = f"runtime/commandline/__pycache__/generated.{sys.implementation.cache_tag}.bin"
 _IN_MODULES = ("tare", "runtime")
+_RECORD = """\
+import sys
+sys.path.append(sys.argv[1])
+from runtime.commandline import generated
+sys.stdout.buffer.write(generated.record(sys.argv[2:]))
+"""
 # Collecting garbage while modules are imported takes a millisecond and finds none.
 # What the program adds to the environment is for the interpreter, not for the hooks it runs.
 _IMPORTING = f"""\
@@ -59,6 +66,8 @@ packages, own = sys.argv[1:3]
 sys.argv[:3] = [own + "/{_ENGINE}"]
 sys.path.append(packages)
 {_IMPORTING}\
+from runtime.commandline import generated
+generated.install(packages + "/{_GENERATED}")
 from runtime.cli import main
 sys.exit(main())
 """
@@ -123,7 +132,9 @@ class BuildLauncher(Command):
         packages = (
             _PROJECT if self.editable_mode else _PROJECT / self.get_finalized_command("build").build_lib
         )
-        _write_modules(packages / _MODULES, may_change=self.editable_mode)
+        modules = _write_modules(packages / _MODULES, may_change=self.editable_mode)
+        command = [sys.executable, "-S", "-I", "-c", _RECORD, str(_PROJECT), *modules]
+        _replace(packages / _GENERATED, subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
 
     def _program(self, name: str, sources: tuple[str, ...], bootstrap: str, script: str) -> None:
         program = Path(self.build_dir, name)
@@ -181,8 +192,8 @@ def _library_directory() -> str:
     return found[1] if found else ""
 
 
-def _write_modules(file: Path, *, may_change: bool) -> None:
-    """Compile all that the commands may import; without the file they start slower."""
+def _write_modules(file: Path, *, may_change: bool) -> list[str]:
+    """Compile all that the commands may import, and name it; without the file they start slower."""
     index: dict[str, tuple[str, int, int, int]] = {}
     codes = b""
     for source in sorted(path for place in _IN_MODULES for path in _PROJECT.joinpath(place).rglob("*.py")):
@@ -192,15 +203,20 @@ def _write_modules(file: Path, *, may_change: bool) -> None:
         start, codes = len(codes), codes + marshal.dumps(code)
         name = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
         index[name] = (str(path), modified, start, len(codes))
-    file.parent.mkdir(exist_ok=True)
-    temporary = file.with_suffix(".new")
     # What follows the index doesn't disturb its reader, and positions count from the end of the file.
     size = len(codes)
     found = {
         name: (path, when, start - size, end - size or None)
         for name, (path, when, start, end) in index.items()
     }
-    temporary.write_bytes(marshal.dumps(found) + codes)
+    _replace(file, marshal.dumps(found) + codes)
+    return list(found)
+
+
+def _replace(file: Path, content: bytes) -> None:
+    file.parent.mkdir(exist_ok=True)
+    temporary = file.with_suffix(".new")
+    temporary.write_bytes(content)
     temporary.replace(file)
 
 

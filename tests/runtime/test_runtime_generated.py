@@ -1,0 +1,41 @@
+"""The methods that `dataclasses` writes, compiled beforehand."""
+
+import marshal
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+USE = """
+from runtime.spec import Limits
+limits = Limits(pids=5)
+print(limits, limits == Limits(pids=5), hash(limits) == hash(Limits(pids=5)))
+"""
+SHOWN = "Limits(memory=None, cpus=None, pids=5) True True\n"
+
+
+def run(program: str, *arguments: str, **options) -> "subprocess.CompletedProcess":
+    program = (
+        f"import sys; sys.path.append({str(PROJECT)!r})\nfrom runtime.commandline import generated\n{program}"
+    )
+    command = [sys.executable, "-S", "-I", "-c", program, *arguments]
+    return subprocess.run(command, capture_output=True, check=False, **options)
+
+
+def recorded(file: Path) -> dict[str, bytes]:
+    written = run("sys.stdout.buffer.write(generated.record(sys.argv[1:]))", "runtime.spec", "no.such.module")
+    file.write_bytes(written.stdout)
+    return marshal.loads(written.stdout)
+
+
+def test_classes_are_what_they_would_be_without_it(tmp_path) -> None:
+    recorded(tmp_path / "file")
+    for file in (tmp_path / "file", tmp_path / "none"):
+        assert run(f"generated.install({str(file)!r})\n{USE}", text=True).stdout == SHOWN
+
+
+def test_code_comes_from_the_file(tmp_path) -> None:
+    known = recorded(tmp_path / "file")
+    broken = marshal.dumps(compile("raise SystemExit(42)", "", "exec"))
+    (tmp_path / "file").write_bytes(marshal.dumps(dict.fromkeys(known, broken)))
+    assert run(f"generated.install({str(tmp_path / 'file')!r})\n{USE}").returncode == 42
