@@ -3,13 +3,24 @@
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Required, TypedDict, Unpack
 
 from runtime.commandline.template import Template
 from runtime.commandline.template_functions import to_json
 
 Row = Mapping[str, Any]
 """A line of a list: values by the names that templates use; functions in it are for templates only."""
+
+
+class How(TypedDict, total=False):
+    """The arguments of `lines`."""
+
+    columns: Required[Mapping[str, str]]
+    format: str
+    quiet: bool
+    no_trunc: bool
+    identity: str
+
 
 _MINIMUM = 10
 _GAP = 3
@@ -26,7 +37,12 @@ def cut(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
-def show(
+def show(rows: Iterable[Row], **how: Unpack[How]) -> None:
+    """Write a list to standard output; see `lines`."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines(rows, **how)))
+
+
+def lines(
     rows: Iterable[Row],
     *,
     columns: Mapping[str, str],
@@ -34,8 +50,8 @@ def show(
     quiet: bool = False,
     no_trunc: bool = False,
     identity: str = "ID",
-) -> None:
-    """Write a list to standard output.
+) -> list[str]:
+    """The lines of a list.
 
     Args:
         rows: the lines.
@@ -50,15 +66,13 @@ def show(
     """
     rows = [row if no_trunc or identity != "ID" else _shortened(row) for row in rows]
     if quiet:
-        lines: Iterable[str] = (str(row[identity]) for row in rows)
-    elif format == "json":
-        lines = (to_json({key: row[key] for key in sorted(row) if not callable(row[key])}) for row in rows)
-    elif format in ("", "table") or format.startswith(("table ", "table\t", r"table\t")):
+        return [str(row[identity]) for row in rows]
+    if format == "json":
+        return [to_json({key: row[key] for key in sorted(row) if not callable(row[key])}) for row in rows]
+    if format in ("", "table") or format.startswith(("table ", "table\t", r"table\t")):
         chosen = format.removeprefix("table").strip() or r"\t".join(f"{{{{.{field}}}}}" for field in columns)
-        lines = table(columns, rows, plain(chosen))
-    else:
-        lines = map(Template(plain(format)).render, rows)
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+        return table(columns, rows, plain(chosen))
+    return list(map(Template(plain(format)).render, rows))
 
 
 def plain(text: str) -> str:

@@ -76,6 +76,12 @@ def rfc3339(moment: int) -> str:
     return f"{start:%Y-%m-%dT%H:%M:%S}.{nanoseconds:09}Z"
 
 
+def local_rfc3339(moment: int) -> str:
+    """A time in nanoseconds since 1970 with all its digits, in the local time zone."""
+    local = datetime.fromtimestamp(moment // 10**9).astimezone()
+    return f"{local:%Y-%m-%dT%H:%M:%S}.{moment % 10**9:09}{local.isoformat()[19:]}"
+
+
 def parse_duration(text: str) -> float:
     """Seconds of a duration as Go writes it, such as 10s or 1m30s.
 
