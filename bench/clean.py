@@ -54,7 +54,7 @@ def _argv(process: psutil.Process) -> list[str]:
 
 def _directories(state: State) -> list[str]:
     lines = []
-    for path in (state.data / "docker", state.run / "docker", state.run / "lab"):
+    for path in (state.data / "docker", state.run / "docker", state.data / "lab", state.run / "lab"):
         if path.exists():
             run(("umount", str(path)), "clean", check=False)
             shutil.rmtree(path)

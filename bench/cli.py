@@ -5,14 +5,11 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from tare.errors import ExitCode, TareError
 from tare.state import State
-
-_DEFAULT_IMAGE = "busybox"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,13 +41,14 @@ def _run(options: argparse.Namespace) -> int:
         return measure(options.names)
     work = profile.profile(options.profile)
 
+    from bench.image import find
     from bench.lab import Lab
     from bench.run import execute
     from results.store import Store
 
     console = Console(stderr=True)
     state = State.default()
-    image = _image(state, options.image)
+    image = find(state, options.image)
     with Lab(state, options.connect) as lab:
         outcome = execute(
             lab,
@@ -74,16 +72,6 @@ def _run(options: argparse.Namespace) -> int:
         )
         return ExitCode.FAILED
     return ExitCode.OK
-
-
-def _image(state: State, reference: str) -> Any:
-    from bench.subject import Image
-    from runtime.images import Images
-
-    images = Images(state)
-    if reference == _DEFAULT_IMAGE:
-        return Image(reference, images.bootstrap_busybox(reference))
-    return Image(Path(reference).name, images.resolve(reference))
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -143,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--profile", default="quick", help="smoke, quick, standard, or goals (default: quick)")
     run.add_argument("--subjects", type=_names, default=[], metavar="A,B", help="default: all that run here")
     run.add_argument("--scenarios", type=_names, default=[], metavar="A,B", help="default: all")
-    run.add_argument("--image", default=_DEFAULT_IMAGE, help="an image's name or a root directory")
+    run.add_argument("--image", default="busybox", help="an image of the store, or a root directory")
     run.add_argument("--seed", type=int, help="of the order of subjects (default: drawn, and kept)")
     run.add_argument("--connect", metavar="URI", help="a libvirt connection (default: QEMU embedded)")
     run.add_argument("--no-report", dest="report", action="store_false", help="measure only")

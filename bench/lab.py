@@ -7,8 +7,11 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self, TypeVar
 
+from bench.subject import Image
 from runtime import Engine
 from runtime.bridge import Bridge
+from runtime.storage import tree
+from runtime.storage.store import like, opened
 from tare.state import State
 from vm_baseline import Hypervisor
 
@@ -27,6 +30,7 @@ class Lab:
         self.state = state
         self.uri = uri
         self._stack = ExitStack()
+        self._copies: dict[Image, Path] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -36,10 +40,21 @@ class Lab:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def directory(self) -> Path:
-        """A scratch directory that goes with the lab."""
-        base = self.state.directory("lab", volatile=True)
+    def directory(self, *, volatile: bool = True) -> Path:
+        """A scratch directory that goes with the lab; on the disk of the images unless volatile."""
+        base = self.state.directory("lab", volatile=volatile)
         return Path(self._stack.enter_context(TemporaryDirectory(dir=base, prefix="tare-")))
+
+    def copy(self, image: Image) -> Path:
+        """A copy of the image's files for those who write to them; it is made once."""
+        if image not in self._copies:
+            target = self.directory(volatile=False) / "rootfs"
+            target.mkdir()
+            with opened(image.rootfs) as source, opened(target) as into:
+                tree.copy(source, into)
+                like(target, image.rootfs)
+            self._copies[image] = target
+        return self._copies[image]
 
     def hold(self, resource: AbstractContextManager[_T]) -> _T:
         """Enter a context that ends with the lab, for what only one subject needs."""

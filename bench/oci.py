@@ -109,9 +109,9 @@ class OciRuntime:
             return Availability(False, str(error))
         return Availability(True, version=first_line.removeprefix(f"{self.name} version ").strip())
 
-    def prepare(self, image: Image, *, fresh: bool = False) -> Prepared:  # noqa: ARG002 - nothing to convert
-        """The directory is the bundle's root."""
-        return Prepared(image, str(image.rootfs))
+    def prepare(self, image: Image, *, fresh: bool = False) -> Prepared:  # noqa: ARG002 - the copy stays as it is
+        """A copy of the files is the bundle's root, without a copy-on-write layer."""
+        return Prepared(image, str(self._lab.copy(image)))
 
     def start(self, spec: RunSpec) -> OciInstance:
         """`run` the bundle; the bundle is written once per spec and not part of a start."""

@@ -6,16 +6,22 @@ import tempfile
 from pathlib import Path
 
 from bench.subject import Image
-from runtime.layer import write_layer
+from runtime.image.content import Content
+from runtime.image.pack import pack
 
 
 @functools.cache
 def container_sizes(image: Image) -> dict[str, int]:
-    """`files`: bytes allocated by the tree, each inode once; `oci-layer`: the gzip-compressed layer."""
-    with tempfile.TemporaryDirectory(prefix="tare-") as scratch:
-        layer = Path(scratch) / "layer.tar.gz"
-        write_layer(image.rootfs, layer)
-        return {"files": tree_bytes(image.rootfs), "oci-layer": layer.stat().st_size}
+    """`files`: bytes allocated by the tree, each inode once; `oci-layer`: its layers as they are shipped.
+
+    A mere directory is packed for that, into one layer.
+    """
+    if image.stored:
+        packed = image.stored.size
+    else:
+        with tempfile.TemporaryDirectory(prefix="tare-") as scratch:
+            packed = pack(image.rootfs, Content(Path(scratch))).descriptor.size
+    return {"files": tree_bytes(image.rootfs), "oci-layer": packed}
 
 
 def tree_bytes(root: Path) -> int:

@@ -1,12 +1,13 @@
 """What a subject is: the one protocol every runnable thing answers, and the data that passes through it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Protocol
 
 from results import Kind
+from runtime.image.store import StoredImage
 from tare.errors import ExitCode, TareError
 
 MIB = 1 << 20
@@ -33,10 +34,17 @@ class Availability:
 
 @dataclass(frozen=True)
 class Image:
-    """The one root file system that every subject runs."""
+    """What every subject runs.
+
+    Args:
+        name: as people call it.
+        rootfs: a directory of its files, which nobody may write to.
+        stored: the image in the store; None for a mere directory.
+    """
 
     name: str
     rootfs: Path
+    stored: StoredImage | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from runtime.bundle import write_bundle as write_bundle
     from runtime.container import Container as Container
     from runtime.engine import Engine as Engine
-    from runtime.images import Images as Images
-    from runtime.layer import write_layer as write_layer
+    from runtime.rootfs import bootstrap_busybox as bootstrap_busybox
+    from runtime.rootfs import flatten as flatten
     from runtime.spec import Bind as Bind
     from runtime.spec import ContainerSpec as ContainerSpec
     from runtime.spec import IdMapping as IdMapping
@@ -25,9 +25,9 @@ _HOMES = {
     "Bridge": "bridge",
     "Container": "container",
     "Engine": "engine",
-    "Images": "images",
+    "bootstrap_busybox": "rootfs",
+    "flatten": "rootfs",
     "write_bundle": "bundle",
-    "write_layer": "layer",
     **dict.fromkeys(
         ("Bind", "ContainerSpec", "IdMapping", "Interface", "Limits", "Namespace", "Rlimit", "parse_size"),
         "spec",

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from runtime import syscalls
+from runtime.busybox import find_busybox
 from runtime.cgroups import detect
 from runtime.cgroups.protocol import CONTROLLERS
-from runtime.images import find_busybox
 from tare.errors import TareError
 from tare.state import PREFIX, State
 

@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     boot.add_argument(
         "--env", "-e", action="append", default=[], metavar="NAME=VALUE", help="environment, repeatable"
     )
-    boot.add_argument("image", metavar="IMAGE", help="a root directory, or a name in the store")
+    boot.add_argument("image", metavar="DIRECTORY", help="a root filesystem")
     boot.add_argument("argv", metavar="CMD", nargs=argparse.REMAINDER, help="the command and its arguments")
     commands.add_parser("doctor", help="say what this host can do").set_defaults(command=_doctor)
     commands.add_parser("clean", help="remove what machines left behind").set_defaults(command=_clean)
@@ -79,7 +79,7 @@ def _boot(options: argparse.Namespace) -> int:
     state = State.default()
     spec = MachineSpec(
         options.profile,
-        _rootfs(state, options.image),
+        _rootfs(options.image),
         argv=tuple(options.argv) or None,
         env=_environment(options.env),
         kernel=find_kernel(state, options.kernel) if options.kernel else None,
@@ -120,13 +120,12 @@ def _clean(_: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-def _rootfs(state: State, image: str) -> Path:
-    """The directory a person means: a path (with a slash, or `.`), or a name in the store."""
-    is_path = "/" in image or image in (".", "..")
-    place = Path(image) if is_path else state.data / "images" / image
+def _rootfs(image: str) -> Path:
+    """The root directory a person means."""
+    place = Path(image)
     if not image or not place.is_dir():
         raise ImageError(
-            f"there is no image {image!r}", "name a root directory or make it with tarebox image"
+            f"there is no directory {image!r}", "`tarebox image mount IMAGE` prints that of an image"
         )
     return place.absolute()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.mounts import hybrid_hierarchy, without_unified_cgroup
 from results.statistics import median, ratio
-from runtime import ContainerSpec, Engine, Images, Limits, write_bundle
+from runtime import ContainerSpec, Engine, Limits, bootstrap_busybox, write_bundle
 from tare.state import State
 
 _ROUNDS = 60
@@ -24,7 +24,7 @@ _OURS = ("on disk", "in memory")
 def test_container_start(benchmark: Any, tmp_path: Path) -> None:
     """Start, run and remove `/bin/true` in random order a round, with every limit; ours on either layer."""
     state = State.at(tmp_path)
-    rootfs = Images(state).bootstrap_busybox()
+    rootfs = bootstrap_busybox(state)
     spec = ContainerSpec(rootfs, ("/bin/true",), limits=Limits(memory=64 << 20, cpus=1.0, pids=100))
     in_memory = replace(spec, on_disk=False)
     bundle = write_bundle(spec, tmp_path / "bundle").parent

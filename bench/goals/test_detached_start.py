@@ -13,7 +13,7 @@ from bench.goals.rounds import interleave, verdict
 from bench.lab import Lab
 from bench.subject import Image
 from bench.subjects.docker import Docker
-from runtime import ContainerSpec, Images
+from runtime import ContainerSpec, bootstrap_busybox
 from runtime.lifecycle import Containers, Settings
 from tare.state import State
 
@@ -27,7 +27,7 @@ _KERNEL = ("Slab", "KernelStack", "PageTables", "Percpu")
 def test_detached_start(benchmark: Any, tmp_path: Path) -> None:
     """Fifty idle containers of each, started in turns, none of them with a network; then all removed."""
     state = State.at(tmp_path)
-    rootfs = Images(state).bootstrap_busybox()
+    rootfs = bootstrap_busybox(state)
     settings = Settings(ContainerSpec(rootfs, _COMMAND))
     with Containers(state) as containers, Lab(state) as lab:
         docker = Docker(lab)

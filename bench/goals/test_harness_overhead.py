@@ -6,10 +6,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from bench.subject import Image, RunSpec
+from bench.lab import Lab
+from bench.subject import Image, Prepared, RunSpec
 from bench.subjects.host import Host
 from results.statistics import median, ratio
-from runtime.images import Images
+from runtime import bootstrap_busybox
 from tare.state import State
 
 _BLOCKS = 10
@@ -19,9 +20,10 @@ _GOAL = 1e-3
 
 def test_harness_overhead(benchmark: Any, tmp_path: Path) -> None:
     """Blocks of hyperfine and of our startup timing in random order, on `chroot ROOTFS echo ready`."""
-    rootfs = Images(State.at(tmp_path)).bootstrap_busybox("busybox")
-    host = Host()
-    spec = RunSpec(host.prepare(Image("busybox", rootfs)), ("echo", "ready"))
+    state = State.at(tmp_path)
+    rootfs = bootstrap_busybox(state)
+    host = Host(Lab(state))
+    spec = RunSpec(Prepared(Image("busybox", rootfs), str(rootfs)), ("echo", "ready"))
     ours: dict[int, list[float]] = {}
     external: dict[int, list[float]] = {}
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.goals.rounds import interleave, verdict
 from results.statistics import median
-from runtime import Container, ContainerSpec, Engine, Images, syscalls
+from runtime import Container, ContainerSpec, Engine, bootstrap_busybox, syscalls
 from runtime.network.clean import clean
 from runtime.network.networks import Networks
 from tare.state import State
@@ -27,7 +27,7 @@ class _Host:
 
     def __init__(self, directory: Path, name: str) -> None:
         self.state = State.at(directory / name)
-        self._image = Images(self.state).bootstrap_busybox()
+        self._image = bootstrap_busybox(self.state)
         self._engine = Engine(self.state)
         self._networks = Networks(self.state)
         self._null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)

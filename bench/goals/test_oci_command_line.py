@@ -15,7 +15,7 @@ from bench.goals.programs import TAREBOX_OCI, compile_program
 from bench.goals.rounds import interleave, verdict
 from bench.mounts import hybrid_hierarchy, without_unified_cgroup
 from results.statistics import median
-from runtime import ContainerSpec, Images, Limits, write_bundle
+from runtime import ContainerSpec, Limits, bootstrap_busybox, write_bundle
 from tare.state import State
 
 _ROUNDS = 60
@@ -104,7 +104,7 @@ def _peak(measure: str, runtime: _Runtime) -> float:
 def _runtimes(directory: Path) -> list[_Runtime]:
     state = State.at(directory)
     limits = Limits(memory=64 << 20, cpus=1.0, pids=100)
-    spec = ContainerSpec(Images(state).bootstrap_busybox(), ("/bin/true",), limits=limits)
+    spec = ContainerSpec(bootstrap_busybox(state), ("/bin/true",), limits=limits)
     bundle = write_bundle(spec, directory / "bundle").parent
     return [_Runtime(name, bundle, state.tag) for name in _PROGRAMS]
 

@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 
 from bench.goals.programs import TAREBOX_OCI
-from runtime import ContainerSpec, Engine, Images, Limits, write_bundle
+from runtime import ContainerSpec, Engine, Limits, bootstrap_busybox, write_bundle
 from tare.state import State
 
 _CONTAINERS = 200
@@ -82,7 +82,7 @@ def _endure(
 
 def _spec(state: State) -> ContainerSpec:
     limits = Limits(memory=64 << 20, cpus=1.0, pids=100)
-    return ContainerSpec(Images(state).bootstrap_busybox(), ("/bin/true",), limits=limits)
+    return ContainerSpec(bootstrap_busybox(state), ("/bin/true",), limits=limits)
 
 
 def _kernel(state: State) -> dict[str, int]:

@@ -12,7 +12,7 @@ from typing import Any
 from bench.goals.programs import compile_program
 from bench.goals.rounds import interleave, verdict
 from bench.mounts import hybrid_hierarchy, without_unified_cgroup
-from runtime import ContainerSpec, Engine, Images, Limits, plan, write_bundle
+from runtime import ContainerSpec, Engine, Limits, bootstrap_busybox, plan, write_bundle
 from tare.state import State
 
 _ROUNDS = 100
@@ -25,7 +25,7 @@ def test_oci_library(benchmark: Any, tmp_path: Path) -> None:
     Ours with its writable layer on disk and in memory; the others have none.
     """
     state = State.at(tmp_path)
-    rootfs = Images(state).bootstrap_busybox()
+    rootfs = bootstrap_busybox(state)
     limits = Limits(memory=64 << 20, cpus=1.0, pids=100)
     spec = ContainerSpec(rootfs, ("/bin/true",), limits=limits)
     in_memory = replace(spec, on_disk=False)

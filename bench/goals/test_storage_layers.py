@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.goals.rounds import interleave, verdict
-from runtime import ContainerSpec, Engine, Images, Limits
+from runtime import ContainerSpec, Engine, Limits, bootstrap_busybox
 from tare.state import State
 
 _ROUNDS = 60
@@ -19,7 +19,7 @@ def test_storage_layers(benchmark: Any, tmp_path: Path) -> None:
     """Start, run and remove `/bin/true` over more and more layers, in random order a round."""
     state = State.at(tmp_path)
     one = ContainerSpec(
-        Images(state).bootstrap_busybox(),
+        bootstrap_busybox(state),
         ("/bin/true",),
         limits=Limits(memory=64 << 20, cpus=1.0, pids=100),
     )

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from results.statistics import median, ratio
-from runtime.images import Images
+from runtime import bootstrap_busybox
 from tare.state import State
 from vm_baseline import Hypervisor, MachineSpec, Prepared
 from vm_baseline.bare import booted
@@ -32,7 +32,7 @@ def test_vm_start(benchmark: Any, profile: str) -> None:
     phases: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory(prefix="tare-goal-") as name:
         state = State.at(Path(name))
-        spec = MachineSpec(profile, Images(state).bootstrap_busybox("busybox"))
+        spec = MachineSpec(profile, bootstrap_busybox(state))
         with Hypervisor(state) as hypervisor:
             shared = hypervisor.prepare(spec)
             _through_libvirt(hypervisor, spec, shared)  # libvirt asks a new QEMU for its capabilities once

@@ -59,6 +59,9 @@ class Host:
     kind = Kind.HOST
     accelerator = None
 
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+
     def availability(self) -> Availability:
         """Needs chroot(8) and the right to use it."""
         if os.geteuid() != 0:
@@ -67,9 +70,9 @@ class Host:
             return Availability(False, "chroot is not installed (package coreutils)")
         return Availability(True, version=os.uname().release)
 
-    def prepare(self, image: Image, *, fresh: bool = False) -> Prepared:  # noqa: ARG002 - nothing to convert
-        """The image as it is."""
-        return Prepared(image, str(image.rootfs))
+    def prepare(self, image: Image, *, fresh: bool = False) -> Prepared:  # noqa: ARG002 - the copy stays as it is
+        """A copy of the files, as a bare process writes to what it sees."""
+        return Prepared(image, str(self._lab.copy(image)))
 
     def start(self, spec: RunSpec) -> HostInstance:
         """Start the payload as a process."""
@@ -86,6 +89,6 @@ class Host:
         return Makeup(" ".join(spec.argv), ("this host",))
 
 
-def subjects(lab: Lab) -> Iterable[Host]:  # noqa: ARG001 - every module of subjects is asked alike
+def subjects(lab: Lab) -> Iterable[Host]:
     """The one host."""
-    return [Host()]
+    return [Host(lab)]

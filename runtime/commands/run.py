@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from tare.errors import UsageError
@@ -74,7 +75,8 @@ def run(options: argparse.Namespace, state: State) -> int:
 
 def _spec(options: argparse.Namespace, state: State) -> "ContainerSpec":
     from runtime import users
-    from runtime.images import Images
+    from runtime.image.store import ImageStore
+    from runtime.rootfs import flatten
     from runtime.spec import DEFAULT_PATH, ContainerSpec, Limits, parse_size
 
     limits = Limits(
@@ -82,7 +84,8 @@ def _spec(options: argparse.Namespace, state: State) -> "ContainerSpec":
         cpus=_number(options.cpus, float, "--cpus") if options.cpus is not None else None,
         pids=_number(options.pids, int, "--pids") if options.pids is not None else None,
     )
-    rootfs = Images(state).resolve(options.image)
+    is_path = "/" in options.image and Path(options.image).is_dir()
+    rootfs = Path(options.image) if is_path else flatten(state, ImageStore(state).get(options.image))
     uid, gid = users.lookup(rootfs, options.user)
     environment = {"PATH": DEFAULT_PATH, "HOSTNAME": options.hostname, "HOME": "/root" if uid == 0 else "/"}
     for setting in options.env:

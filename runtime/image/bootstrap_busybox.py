@@ -21,12 +21,12 @@ def bootstrap_busybox(store: ImageStore, name: str = "busybox:latest") -> Stored
     """
     import tempfile
 
-    from runtime.images import Images
-    from tare.state import State
+    from runtime.busybox import populate
 
     epoch = source_date_epoch()
     with tempfile.TemporaryDirectory(prefix="tare-busybox-") as directory, store.content.adding():
-        root = Images(State.at(Path(directory))).bootstrap_busybox()
+        root = Path(directory, "rootfs")
+        populate(root)
         layer = pack(root, store.content, epoch=epoch)
         config = image_config("sh", "tarebox image bootstrap busybox", epoch)
         return store.add(make_image(store.content, [layer], config), [name])

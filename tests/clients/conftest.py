@@ -9,10 +9,11 @@ import pytest
 from client_cli import Client
 from client_containerd import Containerd
 from client_daemon import daemon, removed
-from client_image import write_archive
 from client_leftovers import place
 
-from runtime import Images
+from runtime.image.bootstrap_busybox import bootstrap_busybox
+from runtime.image.saving import save
+from runtime.image.store import ImageStore
 from tare.state import State
 
 _PODMAN_CONF = """\
@@ -57,9 +58,10 @@ def oci_runtime() -> str:
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("image")
-    rootfs = Images(State.at(directory)).bootstrap_busybox()
+    store, name = ImageStore(State.at(directory)), "docker.io/library/busybox:latest"
+    bootstrap_busybox(store, name)
     path = directory / "busybox.tar"
-    write_archive(rootfs, "docker.io/library/busybox:latest", path)
+    save(store, [name], path)
     return path
 
 

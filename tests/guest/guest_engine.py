@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from runtime import Container, ContainerSpec, Engine, Images
+from runtime import Container, ContainerSpec, Engine, bootstrap_busybox
 from tare.state import State
 
 STATE = State.at(Path("/var/tmp/tare"))
@@ -23,7 +23,7 @@ def engine() -> Iterator[Engine]:
 def started(engine: Engine, *argv: str, **fields) -> Iterator[Container]:
     """A container of busybox without input or output."""
     with Path(os.devnull).open("r+b") as null:
-        spec = ContainerSpec(Images(STATE).bootstrap_busybox(), argv, **fields)
+        spec = ContainerSpec(bootstrap_busybox(STATE), argv, **fields)
         container = engine.start(spec, stdin=null.fileno(), stdout=null.fileno(), stderr=null.fileno())
     try:
         yield container
@@ -34,7 +34,7 @@ def started(engine: Engine, *argv: str, **fields) -> Iterator[Container]:
 def ran(*argv: str, **fields) -> tuple[int, str]:
     """Exit status and output of a container that has ended."""
     with engine() as one, os.fdopen(os.memfd_create("output"), "r+b") as output:
-        spec = ContainerSpec(Images(STATE).bootstrap_busybox(), argv, **fields)
+        spec = ContainerSpec(bootstrap_busybox(STATE), argv, **fields)
         container = one.start(spec, stdout=output.fileno(), stderr=output.fileno())
         try:
             status = container.wait(30)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from oci.oci_bundle import Bundle, sane
 
-from runtime import Images
+from runtime import bootstrap_busybox
 from tare.state import State
 
 _BOOTSTRAP = "import sys; sys.path.append('/project'); from runtime.oci.cli import main; main()"
@@ -48,7 +48,7 @@ class Oci:
 
     def bundle(self, *argv: str) -> Bundle:
         """A bundle whose container sees its control groups."""
-        root = Images(State.at(Path(f"/var/tmp/images-{os.getuid()}"))).bootstrap_busybox()
+        root = bootstrap_busybox(State.at(Path(f"/var/tmp/images-{os.getuid()}")))
         bundle = sane(self._directory / "bundle", root)
         bundle.process["args"] = list(argv)
         bundle.namespace("cgroup")

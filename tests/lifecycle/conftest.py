@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from leftovers import leftovers
 
-from runtime import ContainerSpec, Images
+from runtime import ContainerSpec, bootstrap_busybox
 from runtime.clean import clean
 from runtime.lifecycle import Containers, Settings
 from tare.state import State
@@ -16,7 +16,7 @@ from tare.state import State
 
 @pytest.fixture(scope="session")
 def image(tmp_path_factory) -> Path:
-    return Images(State.at(tmp_path_factory.mktemp("images"))).bootstrap_busybox()
+    return bootstrap_busybox(State.at(tmp_path_factory.mktemp("images")))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from leftovers import leftovers
 from network_lab import Lab, settings
 
-from runtime import Images
+from runtime import bootstrap_busybox
 from runtime import clean as engine_clean
 from runtime.network import clean
 from tare.state import State
@@ -16,7 +16,7 @@ from tare.state import State
 
 @pytest.fixture(scope="session")
 def image(tmp_path_factory) -> Path:
-    return Images(State.at(tmp_path_factory.mktemp("images"))).bootstrap_busybox()
+    return bootstrap_busybox(State.at(tmp_path_factory.mktemp("images")))
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from leftovers import leftovers
 from oci_bundle import READY, Bundle, Json, sane
 from oci_socket import bind
 
-from runtime import Images
+from runtime import bootstrap_busybox
 from tare.state import PREFIX, State
 
 TIMEOUT = 20
@@ -173,7 +173,7 @@ def image(tmp_path_factory) -> Iterator[Path]:
     """The shared root filesystem, where users of a user namespace may reach it too."""
     with tempfile.TemporaryDirectory(prefix="tare-oci-") as directory:
         Path(directory).chmod(0o755)
-        made = Images(State.at(tmp_path_factory.mktemp("images"))).bootstrap_busybox()
+        made = bootstrap_busybox(State.at(tmp_path_factory.mktemp("images")))
         yield made.rename(Path(directory, "rootfs"))
 
 

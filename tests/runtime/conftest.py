@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from leftovers import leftovers
 
-from runtime import Bind, Container, ContainerSpec, Engine, Images
+from runtime import Bind, Container, ContainerSpec, Engine, bootstrap_busybox
 from runtime.clean import clean
 from tare.state import State
 
@@ -24,7 +24,7 @@ Run = Callable[..., Ended]
 
 @pytest.fixture(scope="session")
 def image(tmp_path_factory) -> Path:
-    return Images(State.at(tmp_path_factory.mktemp("images"))).bootstrap_busybox()
+    return bootstrap_busybox(State.at(tmp_path_factory.mktemp("images")))
 
 
 @pytest.fixture

@@ -1,21 +1,19 @@
-import gzip
 import json
 import struct
 import subprocess
-import tarfile
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime import ContainerSpec, Images, Limits, Namespace, parse_size, write_bundle, write_layer
+from runtime import ContainerSpec, Limits, Namespace, parse_size, write_bundle
 from runtime import bpf as assembler
 from runtime.bpf import Check, Rule
 from runtime.capabilities import DEFAULT, NUMBERS, mask
 from runtime.seccomp import compile_filter, profile
 from runtime.users import lookup
-from tare.errors import ImageError, TareError, UsageError
+from tare.errors import TareError, UsageError
 
 ALLOW = 0x7FFF0000
 
@@ -119,34 +117,6 @@ def test_any_text_is_a_size_or_a_usage_error(text):
 def test_specifications_without_meaning(fields):
     with pytest.raises(UsageError):
         ContainerSpec(**{"rootfs": Path("/"), "argv": ("true",), **fields})
-
-
-def test_images(state, image):
-    images = Images(state)
-    assert images.resolve(str(image)) == image
-    for reference in ("none", "busybox", "/no/such", "", "../data"):
-        with pytest.raises(ImageError):
-            images.resolve(reference)
-    made = images.bootstrap_busybox()
-    assert images.resolve("busybox") == made == images.bootstrap_busybox()
-    assert (made / "tmp").stat().st_mode & 0o7777 == 0o1777
-    assert (made / "bin/sh").readlink() == Path("/bin/busybox")
-
-
-def test_images_are_made_the_same_and_layers_too(state, image, tmp_path):
-    again = Images(state).bootstrap_busybox("again")
-    first = write_layer(image, tmp_path / "first.tar.gz")
-    second = write_layer(again, tmp_path / "second.tar.gz")
-    assert first == second
-    plain = write_layer(image, tmp_path / "plain.tar", "none")
-    assert gzip.decompress((tmp_path / "first.tar.gz").read_bytes()) == (tmp_path / "plain.tar").read_bytes()
-    assert plain.size == (tmp_path / "plain.tar").stat().st_size > first.size
-    with tarfile.open(tmp_path / "plain.tar") as archive:
-        names = archive.getnames()
-        assert names == sorted(names, key=lambda name: Path(name).parts)
-        assert archive.getmember("tmp").mode == 0o1777
-    with pytest.raises(ImageError):
-        write_layer(image, tmp_path / "no" / "such" / "place")
 
 
 def test_users(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from leftovers import leftovers
 
-from runtime import ContainerSpec, Engine, Images
+from runtime import ContainerSpec, Engine, bootstrap_busybox
 from runtime.clean import clean
 from tare.state import State
 
@@ -22,7 +22,7 @@ Run = Callable[..., Ended]
 
 @pytest.fixture(scope="session")
 def image(tmp_path_factory) -> Path:
-    return Images(State.at(tmp_path_factory.mktemp("images"))).bootstrap_busybox()
+    return bootstrap_busybox(State.at(tmp_path_factory.mktemp("images")))
 
 
 @pytest.fixture

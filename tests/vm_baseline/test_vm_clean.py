@@ -114,7 +114,7 @@ def test_output_and_status_pass_through(state, rootfs) -> None:
 
 
 FAULTS = (
-    (("nowhere", "true"), ExitCode.IMAGE, "there is no image 'nowhere'; name a root directory"),
+    (("nowhere", "true"), ExitCode.IMAGE, "there is no directory 'nowhere'; `tarebox image mount"),
     (("--kernel", "/nowhere", "ROOTFS"), ExitCode.KERNEL, "can't read the kernel /nowhere: No such file"),
     (("--kernel", "/etc/passwd", "ROOTFS"), ExitCode.KERNEL, "/etc/passwd is not a Linux kernel for x86"),
     (("--connect", "nonsense:///x", "ROOTFS"), ExitCode.HYPERVISOR, "libvirt says: "),
