@@ -38,6 +38,7 @@ def clean(state: State) -> list[str]:
         *_remove_links(state, name),
         *_remove_directories(state),
         *_sweep_layers(state),
+        *_end_holder(),
     ]
 
 
@@ -138,8 +139,14 @@ def _sweep_layers(state: State) -> list[str]:
     return storage.sweep(state)
 
 
+def _end_holder() -> list[str]:
+    from runtime.rootless import ending
+
+    return list(ending.end())
+
+
 def _remove_directories(state: State) -> Iterator[str]:
-    leftovers = [*state.data.glob("containers/*"), *state.data.glob("images/.new-*")]
+    leftovers = [*state.data.glob("containers/*"), *state.data.glob("cache/rootfs/.new-*")]
     for path in leftovers:
         teardown.remove_tree(str(path))
         yield f"directory {path}"

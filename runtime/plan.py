@@ -4,12 +4,18 @@
 import marshal
 import os
 import signal
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 
 from runtime import capabilities, mounts, seccomp_cache
 from runtime.child import Step
+from runtime.rootless import userns
 from runtime.spec import DEFAULT_PATH, ContainerSpec, Namespace
+
+_TTY = 5
+"""The group of terminals, as in mounts.PTS."""
 
 
 def clone_flags(spec: ContainerSpec) -> int:
@@ -34,6 +40,7 @@ def start(spec: ContainerSpec, *, unified: bool, cache: Path) -> bytes:
         EngineError: the filter can't be compiled.
     """
     has_user = Namespace.USER in spec.namespaces
+    is_confined = not userns.is_initial()
     has_net = Namespace.NET in spec.namespaces
     steps: list[Step] = [("locate", [os.path.abspath(layer) for layer in (*spec.layers, spec.rootfs)])]
     if has_user:
@@ -53,11 +60,15 @@ def start(spec: ContainerSpec, *, unified: bool, cache: Path) -> bytes:
         steps.append(("loopback",))
     if not spec.on_disk:
         steps.append(("memory_scratch",))
-    steps.append(("in_place",) if spec.in_place else ("overlay", has_user))
-    steps += [_mount(mount) for mount in kernel_mounts(spec, unified=unified)[:2]]
-    steps.append(("device_binds" if has_user else "device_nodes",))
-    steps += [_mount(mount) for mount in kernel_mounts(spec, unified=unified)[2:]]
+    steps.append(("in_place",) if spec.in_place else ("overlay", has_user or is_confined))
     read_only = mounts.ATTRIBUTES["ro"]
+    filesystems = kernel_mounts(spec, unified=unified)
+    steps += [_mount(mount) for mount in filesystems[:2]]
+    steps.append(("device_binds" if has_user or is_confined else "device_nodes",))
+    if is_confined:
+        steps += _confined(spec, filesystems[2:])
+    else:
+        steps += [_mount(mount) for mount in filesystems[2:]]
     steps += [
         ("bind", str(bind.source), bind.target, read_only if bind.read_only else 0) for bind in spec.binds
     ]
@@ -101,6 +112,18 @@ def _mount(mount: mounts.Mount) -> Step:
     return ("mount", mount.target, mount.filesystem, attributes, options)
 
 
+def _confined(spec: ContainerSpec, filesystems: tuple[mounts.Mount, ...]) -> Iterator[Step]:
+    """Mounts as a user namespace allows them that this process is in already."""
+    for mount in filesystems:
+        if mount is mounts.SYSFS and Namespace.NET not in spec.namespaces:
+            # Nobody but the owner of the network namespace may mount it anew.
+            yield ("bind", mount.target, mount.target, mounts.ATTRIBUTES["ro"])
+        elif mount is mounts.PTS and not spec.mappings and not userns.maps_group(_TTY):
+            yield _mount(replace(mount, options=tuple(o for o in mount.options if o != f"gid={_TTY}")))
+        else:
+            yield _mount(mount)
+
+
 def _privileges(spec: ContainerSpec, cache: Path) -> list[Step]:
     steps: list[Step] = []
     if spec.rlimits:
@@ -114,7 +137,8 @@ def _privileges(spec: ContainerSpec, cache: Path) -> list[Step]:
         # Without no_new_privs only CAP_SYS_ADMIN may install a filter, so it comes before that is dropped.
         steps += filtered
     steps.append(("bounding_set", capabilities.dropped(spec.capabilities)))
-    steps.append(("credentials", spec.uid, spec.gid, spec.groups))
+    groups = spec.groups if spec.groups or spec.mappings or userns.may_set_groups() else None
+    steps.append(("credentials", spec.uid, spec.gid, groups))
     if spec.uid == 0:
         steps.append(("capabilities", *capabilities.capset_arguments(spec.capabilities)))
     steps.append(("die_with_parent", int(signal.SIGKILL)))

@@ -4,7 +4,7 @@ import os
 from abc import abstractmethod
 from dataclasses import dataclass
 
-from runtime.network import links
+from runtime.network import links, place
 from runtime.spec import Interface
 from tare.errors import NetworkError
 from tare.state import PREFIX
@@ -26,6 +26,7 @@ class Pluggable(Interface):
 class Links:
     """Makes and removes the links of one engine's containers, from any thread."""
 
+    @place.there
     def add(self, interface: Interface, pid: int, name: str) -> str:
         """Connect a process's network namespace: a veth pair from the bridge, the other end eth0, configured.
 

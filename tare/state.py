@@ -31,7 +31,7 @@ class State:
         """TAREBENCH_ROOT, or the system directories as root, or the XDG ones (XDG Base Directory 0.8)."""
         if root := os.environ.get("TAREBENCH_ROOT"):
             return cls.at(Path(root).absolute())
-        if os.geteuid() == 0:
+        if os.geteuid() == 0 and not os.environ.get("TAREBOX_ROOTLESS"):
             return cls(data=Path("/var/lib/tarebench"), run=Path("/run/tarebench"))
         home = Path.home()
         data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share") / "tarebench"

@@ -10,6 +10,7 @@ from runtime.cgroups.device_rules import ordered
 from runtime.cgroups.hierarchy import Hierarchy, mounted, own_group
 from runtime.cgroups.resources import limits_anything
 from runtime.errors import CgroupError
+from runtime.rootless import userns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -154,9 +155,5 @@ def limit_devices(paths: Mapping[str, str], resources: Mapping[str, Any]) -> Non
             raise files.missing("devices")
     except CgroupError:
         # Whoever has no privilege on the host can't make device nodes either.
-        if _is_privileged():
+        if userns.is_privileged():
             raise
-
-
-def _is_privileged() -> bool:
-    return os.geteuid() == 0 and files.read("/proc/self/uid_map").split() == ["0", "0", "4294967295"]

@@ -7,6 +7,7 @@ import os
 
 from runtime.cgroups import device_program, device_rules, files, resources_v2
 from runtime.cgroups.hierarchy import CONTROLLERS, PERIOD, Hierarchy
+from runtime.rootless import userns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class DriverV2:
         files.make(group.unified)
         try:
             resources_v2.apply(group.unified, _resources(limits), self.controllers)
-            if os.geteuid() == 0:
+            if userns.is_privileged():
                 device_program.attach(group.unified, device_rules.DEFAULTS)
         except BaseException:
             for path in group.paths:

@@ -5,6 +5,7 @@ A command `NAME` is a module `runtime.commands.NAME` (with `_` for `-`, and behi
 - `SUMMARY`: one line for the help,
 - `add_arguments(parser)`: its options and arguments,
 - `run(options, state)`: which does it and returns the exit status,
+- `ON_HOST = True` where an ordinary user's namespaces aren't to be entered,
 - `FAILURE`, if it isn't 1: the exit status of its own faults; 125 where that of what it runs is passed on.
 
 A group is a package with a `SUMMARY` and, if it likes, `ALIASES`: names in it to commands outside. Only what
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runtime.commandline.messages import complain
+from runtime.rootless import enter
 from tare.errors import ExitCode, TareError, UsageError
 from tare.state import State
 
@@ -91,7 +93,10 @@ def _run(module: Any, words: str, arguments: list[str]) -> int:
 
     parser = Parser(words, module.SUMMARY)
     module.add_arguments(parser)
-    status: int = module.run(parser.read(arguments), State.default())
+    options, state = parser.read(arguments), State.default()
+    if not getattr(module, "ON_HOST", False):
+        enter(state)
+    status: int = module.run(options, state)
     return status
 
 

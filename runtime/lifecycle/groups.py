@@ -9,6 +9,7 @@ from typing import Any
 from runtime.cgroups import creation, detect, device_program, device_rules, files
 from runtime.cgroups.hierarchy import PERIOD, mounted
 from runtime.cgroups.manager import Manager
+from runtime.rootless import userns
 from runtime.spec import Limits
 from tare.state import PREFIX, State
 
@@ -27,7 +28,7 @@ def create(state: State, identity: str, limits: Limits, resources: Mapping[str, 
             pass
         creation.limit(paths, merged(limits, resources))
         # On version 1 a group has the rules of its parent, which the engine has prepared.
-        if version == 2 and os.geteuid() == 0:
+        if version == 2 and userns.is_privileged():
             device_program.attach(groups.unified, device_rules.DEFAULTS)
     except BaseException:
         groups.remove()

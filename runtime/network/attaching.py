@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 
-from runtime.network import files, links, owner, resolver
+from runtime.network import files, links, owner, place, resolver
 from runtime.network.host import Host
 from runtime.network.membership import Membership
 from runtime.network.model import Connection, Endpoint, Network, Published, check_host
@@ -260,7 +260,7 @@ class Attaching:
         for name, text in (
             ("hostname", f"{hostname}\n"),
             ("hosts", resolver.hosts(mine, aliases, gateway) + "".join(others)),
-            ("resolv.conf", resolver.resolv_conf(dns)),
+            ("resolv.conf", resolver.resolv_conf(dns, servers=place.resolvers())),
         ):
             files.write(f"{own.path}/{name}", text, mode=0o644)
 

@@ -1,11 +1,12 @@
 """Removing what networks left on the host, also after a crash, found by the name it carries."""
 
 from runtime import teardown
-from runtime.network import links, netlink, sysctls
+from runtime.network import links, netlink, place, sysctls
 from runtime.network.firewall import usable
 from tare.state import PREFIX, State
 
 
+@place.there
 def clean(state: State) -> list[str]:
     """Remove links, rules and reservations, and put settings back; networks stay defined, as images stay.
 

@@ -5,10 +5,11 @@ All of it happens under one lock, taken only when a bridge is missing or a port 
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from ipaddress import IPv4Interface, IPv6Interface
 
-from runtime.network import files, links, netlink, sysctls
+from runtime.network import files, links, netlink, place, sysctls
 from runtime.network.firewall import Firewall, Policy, choose
 from runtime.network.model import Endpoint, Network, Published
 from runtime.network.ports import Ports, Target
@@ -38,6 +39,7 @@ class Host:
     def _firewall(self) -> Firewall:
         return choose(PREFIX + self._tag)
 
+    @place.there
     def bring_up(self, network: Network) -> None:
         """Make the network's bridge and rules unless they are there.
 
@@ -70,6 +72,7 @@ class Host:
                 addresses.append(IPv6Interface((network.gateway6, network.subnet6.prefixlen)))
             links.make_bridge(network.link, self._tag, addresses, mtu=network.mtu)
 
+    @place.there
     def shut(self, network: Network) -> None:
         """Remove the network's bridge, rules and definition; the caller holds its lock.
 
@@ -86,6 +89,7 @@ class Host:
             else:
                 self._firewall.remove()
 
+    @place.there
     def reload(self) -> None:
         """Put the rules back that somebody has flushed.
 
@@ -95,6 +99,7 @@ class Host:
         with files.locked(self._lock):
             self._firewall.load(self._policy())
 
+    @place.there
     def sweep(self) -> None:
         """Give back ports of containers that are gone.
 
@@ -104,6 +109,7 @@ class Host:
         with files.locked(self._lock):
             if self._ports.sweep():
                 self._firewall.load(self._policy())
+                self._close_other_ports()
 
     def reserve(
         self, wanted: Iterable[Published], container: str, endpoint: Endpoint
@@ -114,8 +120,13 @@ class Host:
             NetworkError: one is taken, or not to be had.
         """
         with files.locked(self._lock):
+            if place.is_elsewhere():
+                # They are still held where a container was killed.
+                self._ports.sweep()
+                self._close_other_ports()
             return tuple(one.published for one in self._ports.take(wanted, container, endpoint))
 
+    @place.there
     def publish(
         self, published: tuple[Published, ...], container: str, endpoint: Endpoint, network: Network
     ) -> None:
@@ -134,7 +145,9 @@ class Host:
                 sysctls.put(f"ipv4/conf/{network.link}/route_localnet", "1")
         with files.locked(self._lock):
             self._firewall.publish(_targets(published, container, endpoint), self._policy)
+            place.open_ports(published)
 
+    @place.there
     def withdraw(self, published: tuple[Published, ...], container: str, endpoint: Endpoint) -> None:
         """Give reserved ports back, whether they lead anywhere or not.
 
@@ -144,6 +157,7 @@ class Host:
         if not published:
             return
         with files.locked(self._lock):
+            place.close_ports(published)
             self._ports.give_back(container, published)
             if endpoint.link:
                 self._firewall.withdraw(_targets(published, container, endpoint), self._policy)
@@ -151,9 +165,13 @@ class Host:
     def _policy(self, *rising: Network) -> Policy:
         """What is to be enforced for all networks that are up or about to be."""
         networks = [one for one in self._registry if one in rising or netlink.index(one.link)]
-        return Policy(tuple(networks), tuple(self._ports.all()))
+        targets = [replace(one, published=place.as_seen(one.published)) for one in self._ports.all()]
+        return Policy(tuple(networks), tuple(targets))
+
+    def _close_other_ports(self) -> None:
+        place.close_other_ports([target.published for target in self._ports.all()])
 
 
 def _targets(published: tuple[Published, ...], container: str, endpoint: Endpoint) -> list[Target]:
     address6 = endpoint.address6.ip if endpoint.address6 else None
-    return [Target(one, container, endpoint.address.ip, address6) for one in published]
+    return [Target(place.as_seen(one), container, endpoint.address.ip, address6) for one in published]

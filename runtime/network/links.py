@@ -6,7 +6,7 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
 
 from runtime.light import socket
-from runtime.network import netlink, sysctls
+from runtime.network import netlink, place, sysctls
 from runtime.network.model import DEFAULT_MTU, Endpoint, Network, mac_of
 from tare.errors import NetworkError
 from tare.state import PREFIX
@@ -22,6 +22,7 @@ def name(tag: str, kind: str) -> str:
     return f"{PREFIX}{tag}{kind}" + "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in os.urandom(4))
 
 
+@place.there
 def make_bridge(
     link: str, tag: str, addresses: Iterable[IPv4Interface | IPv6Interface], *, mtu: int = DEFAULT_MTU
 ) -> None:
@@ -56,6 +57,7 @@ def make_bridge(
         ) from None
 
 
+@place.there
 def plug(tag: str, network: Network, endpoint: Endpoint, namespace: int, *, is_way_out: bool) -> str:
     """Lead a network into a namespace: a veth pair, addresses and routes.
 
@@ -161,6 +163,7 @@ def reflect(link: str) -> None:
         ) from None
 
 
+@place.there
 def remove(link: str) -> bool:
     """Remove a link; says whether there was one.
 
@@ -179,6 +182,11 @@ def remove(link: str) -> bool:
 
 def routed(besides: Iterable[str] = ()) -> list[IPv4Network | IPv6Network]:
     """Subnets that this host has routes to, other than through the links named."""
+    found = _routed(besides)
+    return [*found, *place.there(_routed)(besides)] if place.is_elsewhere() else found
+
+
+def _routed(besides: Iterable[str]) -> list[IPv4Network | IPv6Network]:
     ignored = {index for link in besides if (index := netlink.index(link))}
 
     def counts(prefix: int, link: int) -> bool:

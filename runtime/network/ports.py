@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
-from runtime.network import files
+from runtime.network import files, place
 from runtime.network.model import Endpoint, Published
 from tare.errors import NetworkError, UsageError
 
@@ -194,7 +194,7 @@ def _range(first: str, last: str | None, text: str) -> list[int]:
 
 
 def _overlap(one: Published, other: Published) -> bool:
-    if one.host is None or other.host is None:
+    if one.host is None or other.host is None or place.is_elsewhere():
         return True
     return one.host == other.host
 

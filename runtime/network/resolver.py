@@ -53,7 +53,7 @@ class Alias:
         return cls(name, address)
 
 
-def resolv_conf(wanted: Resolver, own: str | None = None) -> str:
+def resolv_conf(wanted: Resolver, own: str | None = None, servers: Sequence[str] = ()) -> str:
     """The resolver's configuration inside a network namespace.
 
     Servers on a loopback address mean nothing in there: where systemd-resolved's stub is one, the servers
@@ -62,6 +62,7 @@ def resolv_conf(wanted: Resolver, own: str | None = None) -> str:
     Args:
         wanted: what overrides the host's.
         own: text of the host's file; read when None.
+        servers: what to ask in place of those that the host asks.
 
     Raises:
         UsageError: a server asked for is no address.
@@ -72,7 +73,7 @@ def resolv_conf(wanted: Resolver, own: str | None = None) -> str:
     if not _reachable(host.servers):
         upstream = _parse(_read(_UPSTREAM_FILE))
         host = Resolver(upstream.servers, host.search or upstream.search, host.options)
-    servers = wanted.servers or _reachable(host.servers)
+    servers = wanted.servers or servers or _reachable(host.servers)
     # A single dot means none, see docker-run(1).
     search = tuple(name for name in wanted.search or host.search if name != ".")
     options = wanted.options or host.options

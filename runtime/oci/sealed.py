@@ -17,7 +17,10 @@ from tare.errors import PrivilegeError
 
 _OWN = "/proc/self/exe"
 _MFD_EXEC = 0x0010
-_KEPT = ("PATH", "LISTEN_FDS", "XDG_RUNTIME_DIR", "DBUS_SYSTEM_BUS_ADDRESS", "DBUS_SESSION_BUS_ADDRESS")
+_KEPT = (
+    "PATH", "LISTEN_FDS", "XDG_RUNTIME_DIR", "DBUS_SYSTEM_BUS_ADDRESS", "DBUS_SESSION_BUS_ADDRESS",
+    "TAREBOX_ROOTLESS",
+)  # fmt: skip
 
 
 def is_sealed() -> bool:

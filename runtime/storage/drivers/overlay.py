@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from runtime import syscalls
+from runtime.rootless import userns
 from runtime.storage import overlayfs
 from runtime.storage.protocol import ROOT, Owner, Root
 from runtime.storage.store import Store, closed, like, measure, opened
@@ -33,7 +34,8 @@ class Overlay(Store):
                 Path(place, name).mkdir()
             try:
                 with opened(Path(place, "lower")) as lower:
-                    os.close(overlayfs.mount([lower], _PROBE, place))
+                    confined = not userns.is_initial()
+                    os.close(overlayfs.mount([lower], _PROBE, place, unprivileged=confined))
             except OSError as error:
                 return (
                     f"the kernel mounts no overlay with its upper directory in {directory}: {error.strerror}"
@@ -97,7 +99,7 @@ class Overlay(Store):
         with ExitStack() as stack:
             descriptors = [stack.enter_context(opened(lower)) for lower in lowers]
             name = f"{self._prefix}-{place.name[:12]}"
-            unprivileged = (place / "unprivileged").exists()
+            unprivileged = (place / "unprivileged").exists() or not userns.is_initial()
             return overlayfs.mount(
                 descriptors, name, str(place), writable=writable, unprivileged=unprivileged
             )
