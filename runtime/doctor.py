@@ -2,62 +2,62 @@
 """What this host can and cannot do for containers, one line a check."""
 
 import os
-from collections.abc import Callable
-from typing import NamedTuple
 
 from runtime import syscalls
 from runtime.busybox import find_busybox
 from runtime.cgroups import detect
 from runtime.cgroups.protocol import CONTROLLERS
-from tare.errors import TareError
+from runtime.checking import Check, MissingError, check
 from tare.state import PREFIX, State
 
 
-class Check(NamedTuple):
-    """One finding; `line` says it to a person."""
-
-    name: str
-    ok: bool
-    line: str
-
-
 def doctor(state: State) -> list[Check]:
-    """Check everything containers need; nothing is left changed."""
+    """Check everything root's containers need; nothing is left changed."""
+    from runtime import doctor_network, doctor_rootless, doctor_storage
+
     return [
-        _check("privilege", _privilege),
-        _check("control groups", lambda: _version(state)),
-        *(_controller(state, name) for name in (*CONTROLLERS, "devices", "cpuacct")),
-        *(_filesystem(name) for name in ("overlay", "tmpfs", "proc", "sysfs", "devpts", "mqueue")),
-        *(_namespace(name) for name in ("pid", "net", "ipc", "mnt", "uts", "cgroup", "user", "time")),
-        _check("seccomp", _seccomp),
-        _check("veth and bridge", _links),
-        _check("busybox", lambda: f"static busybox at {find_busybox()}"),
+        check("privilege", _privilege),
+        *kernel(state),
+        *doctor_network.checks(),
+        *doctor_storage.checks(state),
+        *doctor_rootless.checks(),
+        check("busybox", lambda: f"static busybox at {find_busybox()}"),
     ]
 
 
-class _Missing(Exception):
-    pass
+def of_user(state: State) -> list[Check]:
+    """Check everything the containers of an ordinary user need; nothing is left changed."""
+    from runtime import doctor_rootless
+
+    return [
+        *doctor_rootless.checks(),
+        *doctor_rootless.inside(state),
+        check("busybox", lambda: f"static busybox at {find_busybox()}"),
+    ]
 
 
-def _check(name: str, probe: Callable[[], str]) -> Check:
-    try:
-        return Check(name, True, probe())
-    except (_Missing, TareError) as missing:
-        return Check(name, False, str(missing))
-    except OSError as error:
-        return Check(name, False, f"{name}: {error.strerror}")
+def kernel(state: State) -> list[Check]:
+    """Check what the kernel offers this process."""
+    return [
+        check("control groups", lambda: _version(state)),
+        *(_controller(state, name) for name in (*CONTROLLERS, "devices", "cpuacct")),
+        *(_filesystem(name) for name in ("overlay", "tmpfs", "proc", "sysfs", "devpts", "mqueue")),
+        *(_namespace(name) for name in ("pid", "net", "ipc", "mnt", "uts", "cgroup", "user", "time")),
+        check("seccomp", _seccomp),
+        check("veth and bridge", _links),
+    ]
 
 
 def _privilege() -> str:
     if os.geteuid() != 0:
-        raise _Missing("not root; run with sudo")
+        raise MissingError("not root; run with sudo")
     return "running as root"
 
 
 def _version(state: State) -> str:
     driver = detect.driver(PREFIX + state.tag)
     if not driver.controllers:
-        raise _Missing("no writable control groups; containers run without limits")
+        raise MissingError("no writable control groups; containers run without limits")
     return f"version {2 if driver.unified else 1}, controllers {', '.join(sorted(driver.controllers))}"
 
 
@@ -75,8 +75,8 @@ def _filesystem(name: str) -> Check:
         os.close(syscalls.fsopen(name))
         return f"{name} can be mounted through fsopen"
 
-    check = _check(f"filesystem {name}", probe)
-    return check if check.ok else Check(check.name, False, f"no {name} through fsopen; {check.line}")
+    found = check(f"filesystem {name}", probe)
+    return found if found.ok else Check(found.name, False, f"no {name} through fsopen; {found.line}")
 
 
 def _namespace(name: str) -> Check:
@@ -90,7 +90,7 @@ def _seccomp() -> str:
 
     with open("/proc/self/status") as file:
         if "Seccomp:" not in file.read():
-            raise _Missing("this kernel has no seccomp")
+            raise MissingError("this kernel has no seccomp")
     size = len(seccomp.compile_filter(seccomp.profile(capabilities.DEFAULT))) // 8
     return f"the filter compiles to {size} instructions"
 
@@ -104,7 +104,7 @@ def _links() -> str:
             netlink.link("add", ifname=f"{name}b", kind="bridge")
             netlink.link("add", ifname=f"{name}v", kind="veth", peer={"ifname": f"{name}p"})
         except NetlinkError as error:
-            raise _Missing(f"can't make links: {error}") from None
+            raise MissingError(f"can't make links: {error}") from None
         finally:
             for suffix in "vb":
                 for index in netlink.link_lookup(ifname=f"{name}{suffix}"):
