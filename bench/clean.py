@@ -10,7 +10,10 @@ import psutil
 
 import vm_baseline
 from bench.command import run
+from bench.network import PREFIX
 from runtime.clean import clean as clean_containers
+from runtime.network.networks import Networks
+from tare.errors import NetworkError
 from tare.state import State
 
 _GRACE = 10.0
@@ -18,7 +21,13 @@ _GRACE = 10.0
 
 def clean(state: State) -> list[str]:
     """End and remove processes, cgroups, links, domains, mounts and files of this root; a line for each."""
-    return [*_dockers(state), *vm_baseline.clean(state), *clean_containers(state), *_directories(state)]
+    return [
+        *_dockers(state),
+        *vm_baseline.clean(state),
+        *_networks(state),
+        *clean_containers(state),
+        *_directories(state),
+    ]
 
 
 def _dockers(state: State) -> list[str]:
@@ -50,6 +59,20 @@ def _argv(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except (psutil.NoSuchProcess, psutil.ZombieProcess):
         return []
+
+
+def _networks(state: State) -> list[str]:
+    if not (state.data / "networks").is_dir():
+        return []
+    networks = Networks(state)
+    networks.sweep()
+    lines = []
+    for network in networks.list():
+        if network.name.startswith(PREFIX):
+            # A harness that still runs removes its own.
+            with suppress(NetworkError):
+                lines.append(f"network {networks.remove(network.name).name}")
+    return lines
 
 
 def _directories(state: State) -> list[str]:

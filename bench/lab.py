@@ -1,4 +1,4 @@
-"""What the subjects of one run share: the engine, the hypervisor, the bridge and the state root."""
+"""What the subjects of one run share: the engine, the hypervisor, the network and the state root."""
 
 from contextlib import AbstractContextManager, ExitStack
 from functools import cached_property
@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self, TypeVar
 
+from bench.network import Network
 from bench.subject import Image
 from runtime import Engine
-from runtime.bridge import Bridge
 from runtime.storage import tree
 from runtime.storage.store import like, opened
 from tare.state import State
@@ -66,9 +66,9 @@ class Lab:
         return self._stack.enter_context(Engine(self.state))
 
     @cached_property
-    def bridge(self) -> Bridge:
-        """One bridge for containers and machines alike."""
-        return self._stack.enter_context(Bridge(self.state))
+    def network(self) -> Network:
+        """One network for containers and machines alike."""
+        return self._stack.enter_context(Network(self.state))
 
     @cached_property
     def hypervisor(self) -> Hypervisor:

@@ -148,13 +148,13 @@ def _daemon(lab: Lab) -> Iterator[Path]:
     runtime = lab.state.directory("docker", volatile=True)
     data = lab.state.directory("docker")
     socket = runtime / "docker.sock"
-    bridge = lab.bridge
+    network = lab.network
     cgroup = f"tarebench-{lab.state.tag}-docker"
-    upper_half = list(bridge.subnet.subnets(prefixlen_diff=1))[1]
+    upper_half = list(network.subnet.subnets(prefixlen_diff=1))[1]
     argv = (
         *("setpriv", "--pdeathsig", "TERM", "dockerd", "--host", f"unix://{socket}"),
         *("--data-root", str(data), "--exec-root", str(runtime / "exec"), "--pidfile", str(runtime / "pid")),
-        *("--bridge", bridge.name, "--fixed-cidr", str(upper_half)),
+        *("--bridge", network.link, "--fixed-cidr", str(upper_half)),
         *("--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false"),
         "--userland-proxy=false",
         *("--cgroup-parent", f"/{cgroup}", "--exec-opt", "native.cgroupdriver=cgroupfs"),

@@ -1,44 +1,68 @@
-"""Our own container, through its library."""
+"""Our own container, through its library: image, layers, network and limits as its users get them."""
 
 import os
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from importlib import metadata
 from ipaddress import IPv4Address
-from pathlib import Path
 from subprocess import CompletedProcess
 
 from bench import footprint
 from bench.lab import Lab
 from bench.makeup import container_makeup
+from bench.network import Network
 from bench.output import Output
 from bench.sizes import container_sizes
 from bench.subject import Availability, Footprint, Image, Makeup, Prepared, RunSpec, SubjectError, Timeline
 from results import Kind
-from runtime import ContainerSpec, Engine, Limits
+from runtime import Container, ContainerSpec, Engine, Limits
 from runtime.doctor import doctor
+from runtime.image.layers import unpack_layers
+from runtime.image.store import ImageStore
+from runtime.storage import registry
+from runtime.storage.protocol import Root
+from tare.state import State
 
 _NEEDED = ("privilege", "control groups", "filesystem overlay", "namespace pid", "namespace mnt")
 
 
 class TareboxInstance:
-    """One container of our engine."""
+    """One container of our engine.
 
-    def __init__(self, engine: Engine, spec: ContainerSpec) -> None:
-        self._address = spec.interface.address.ip if spec.interface else None
+    Args:
+        engine: starts it.
+        spec: the container.
+        network: what it is to be connected to, None for nothing.
+    """
+
+    def __init__(self, engine: Engine, spec: ContainerSpec, network: Network | None) -> None:
+        self._network = network
+        self._id = os.urandom(32).hex()
+        self._container: Container | None = None
+        self._address: IPv4Address | None = None
         self.timeline = Timeline(started=0)
         read_end, write_end = os.pipe2(os.O_CLOEXEC)
         self._output = Output(read_end, "tarebox")
+        self.wait_output = self._output.wait_for
         try:
             self.timeline.started = time.monotonic_ns()
+            if network:
+                spec = self._connected(spec, network)
             self._container = engine.start(spec, stdout=write_end, stderr=write_end)
+            if network:
+                network.networks.announce(self._id)
         except BaseException:
-            self._output.close()
+            self.remove()
             raise
         finally:
             os.close(write_end)
         self.timeline.created = self._container.created_ns
-        self.wait_output = self._output.wait_for
+
+    def _connected(self, spec: ContainerSpec, network: Network) -> ContainerSpec:
+        sandbox = network.attach(self._id)
+        self._address = sandbox.endpoints[0].address.ip
+        return replace(spec, interface=network.networks.interface(sandbox), binds=sandbox.binds)
 
     def wait_ready(self, timeout: float) -> Timeline:
         """Wait for the first byte of output."""
@@ -48,10 +72,10 @@ class TareboxInstance:
     def wait(self, timeout: float) -> int:
         """Exit status of the payload."""
         try:
-            status = self._container.wait(timeout)
+            status = self._running.wait(timeout)
         except TimeoutError as error:
             raise SubjectError(f"tarebox did not end in {timeout:g} s") from error
-        self.timeline.exited = self._container.exited_ns
+        self.timeline.exited = self._running.exited_ns
         return status
 
     def exec(
@@ -59,7 +83,7 @@ class TareboxInstance:
     ) -> CompletedProcess[bytes]:
         """Run a second command in all its namespaces and cgroups."""
         try:
-            return self._container.exec(argv, stdin=stdin, timeout=timeout)
+            return self._running.exec(argv, stdin=stdin, timeout=timeout)
         except TimeoutError as error:
             raise SubjectError(f"{argv[0]} did not end in {timeout:g} s") from error
 
@@ -69,17 +93,25 @@ class TareboxInstance:
 
     def footprint(self) -> Footprint:
         """Of the payload; the launcher is shared by all containers and counted by the slope alone."""
-        return footprint.measure(self._container.pid)
+        return footprint.measure(self._running.pid)
 
     def stop(self) -> None:
         """Kill the payload."""
-        self._container.stop(grace=0)
+        self._running.stop(grace=0)
 
     def remove(self) -> None:
         """Remove the container and everything it had."""
-        self._container.remove()
+        if self._container:
+            self._container.remove()
+        if self._network:
+            self._network.networks.release(self._id)
         self._output.close()
         self.timeline.removed = self.timeline.removed or time.monotonic_ns()
+
+    @property
+    def _running(self) -> Container:
+        assert self._container
+        return self._container
 
 
 class Tarebox:
@@ -91,6 +123,7 @@ class Tarebox:
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
+        self._roots: dict[str, Root] = {}
 
     def availability(self) -> Availability:
         """The kernel has what a container can't do without."""
@@ -99,30 +132,39 @@ class Tarebox:
                 return Availability(False, line)
         return Availability(True, version=metadata.version("tarebench"))
 
-    def prepare(self, image: Image, *, fresh: bool = False) -> Prepared:  # noqa: ARG002 - nothing to convert
-        """The directory is the lower layer of every container's overlay."""
-        return Prepared(image, str(image.rootfs))
+    def prepare(self, image: Image, *, fresh: bool = False) -> Prepared:
+        """Unpack the layers; afresh into an empty storage. A mere directory is the lower layer as it is."""
+        if not image.stored:
+            return self._prepared(image, Root((image.rootfs,)))
+        state = State.at(self._lab.directory(volatile=False)) if fresh else self._lab.state
+        driver = registry.driver(state)
+        chain = unpack_layers(ImageStore(self._lab.state).content, image.stored, driver)
+        assert chain
+        return self._prepared(image, driver.image(chain))
+
+    def _prepared(self, image: Image, root: Root) -> Prepared:
+        reference = str(root.lowers[0])
+        self._roots[reference] = root
+        return Prepared(image, reference)
 
     def start(self, spec: RunSpec) -> TareboxInstance:
-        """Start a container."""
-        return TareboxInstance(self._lab.engine, self._container(spec))
+        """Start a container whose writes go with it."""
+        network = self._lab.network if spec.network else None
+        return TareboxInstance(self._lab.engine, self._container(spec), network)
 
     def _container(self, spec: RunSpec) -> ContainerSpec:
-        return ContainerSpec(
-            rootfs=Path(spec.prepared.reference),
-            argv=spec.argv,
-            limits=Limits(memory=spec.memory, cpus=float(spec.cpus), pids=512),
-            on_disk=True,
-            interface=self._lab.bridge.interface() if spec.network else None,
-        )
+        root = self._roots[spec.prepared.reference]
+        limits = Limits(memory=spec.memory, cpus=float(spec.cpus), pids=512)
+        return root.apply(ContainerSpec(root.rootfs, spec.argv, limits=limits))
 
     def sizes(self, image: Image) -> dict[str, int]:
-        """Files and the compressed layer."""
+        """Files and the compressed layers."""
         return container_sizes(image)
 
     def makeup(self, spec: RunSpec) -> Makeup:
         """The command line that makes it, and the kernel it borrows."""
-        command = f"tarebox run --memory {spec.memory} --cpus {spec.cpus} {spec.prepared.image.name}"
+        network = "" if spec.network else "--network none "
+        command = f"tarebox run --memory {spec.memory} --cpus {spec.cpus} {network}{spec.prepared.image.name}"
         return container_makeup(command, spec)
 
 

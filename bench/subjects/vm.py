@@ -154,14 +154,14 @@ class VirtualMachine:
         return prepared
 
     def _spec(self, spec: RunSpec) -> MachineSpec:
-        interface = self._lab.bridge.interface() if spec.network else None
+        network = self._lab.network if spec.network else None
         return MachineSpec(
             self._profile,
             Path(spec.prepared.reference),
             argv=spec.argv,
             memory=spec.memory,
             vcpus=spec.cpus,
-            tap=Tap(interface.bridge, interface.address, interface.gateway) if interface else None,
+            tap=Tap(network.link, network.address(), network.gateway) if network else None,
         )
 
     def _share(self, spec: MachineSpec) -> vm_baseline.Prepared:

@@ -38,6 +38,16 @@ class Networks(Attaching):
         self._registry.make_default()
         return list(self._registry)
 
+    def bring_up(self, reference: str) -> Network:
+        """Make a network's bridge and rules at once, for those who connect more than containers to it.
+
+        Raises:
+            NetworkError: there is none such, or the kernel refuses.
+        """
+        network = self.get(reference)
+        self._host.bring_up(network)
+        return network
+
     def containers(self, network: Network) -> tuple[Sandbox, ...]:
         """The containers that are on a network now, in the order in which they came."""
         members = self._members.names(network).members()
