@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from runtime import plan, wire
 from runtime.cgroups import detect
@@ -26,6 +26,7 @@ from tare.state import PREFIX, State
 
 if TYPE_CHECKING:
     from runtime.monitor.parent import Watch
+    from runtime.running import Runs
 
 _LAUNCHER = (
     "import os, sys; os.close(int(sys.argv[4])); sys.path.insert(0, sys.argv[3]);"
@@ -77,6 +78,8 @@ class Engine:
         self._lock = threading.Lock()
         self._started: set[Container] = set()
         self._plans: dict[ContainerSpec, bytes] = {}
+        self._state = state
+        self._runs: Runs | None = None
 
     def start(
         self,
@@ -130,6 +133,18 @@ class Engine:
             container.remove()
             raise
         return container
+
+    def run(self, image: str, argv: Sequence[str] = (), **options: Any) -> int:
+        """Run a command of an image to its end and remove all of it; see runtime.running.Runs.run.
+
+        Raises:
+            TareError: it could not be started.
+        """
+        if self._runs is None:
+            from runtime.running import Runs
+
+            self._runs = Runs(self, self._state)
+        return self._runs.run(image, argv, **options)
 
     def detach(
         self,
