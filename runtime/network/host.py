@@ -48,6 +48,7 @@ class Host:
         """
         if netlink.index(network.link):
             return
+        place.await_connection()
         with files.locked(self._lock):
             if netlink.index(network.link):
                 return

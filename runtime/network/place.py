@@ -69,6 +69,18 @@ def close_other_ports(published: Iterable[Published]) -> None:
         slirp.close_others(directory, published)
 
 
+def await_connection() -> None:
+    """Wait until networks there have a way to the host and beyond.
+
+    Raises:
+        NetworkError: there is none.
+    """
+    if directory := os.environ.get(VARIABLE):
+        from runtime.rootless import slirp
+
+        slirp.await_ready(directory)
+
+
 def resolvers() -> tuple[str, ...]:
     """What answers there in place of the host's resolvers; empty where those can be asked."""
     if not is_elsewhere():

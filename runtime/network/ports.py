@@ -236,9 +236,11 @@ def _bind(published: Published) -> int:
             raise NetworkError(
                 f"the port {_shown(published)} is in use on this host", "choose another one"
             ) from None
+        hint = "use an address of this host"
+        if error.errno == errno.EACCES:
+            hint = "use one from 1024 on, or have the sysctl net.ipv4.ip_unprivileged_port_start lowered"
         raise NetworkError(
-            f"the port {_shown(published)} can't be published: {error.strerror}",
-            "use an address of this host",
+            f"the port {_shown(published)} can't be published: {error.strerror}", hint
         ) from None
 
 

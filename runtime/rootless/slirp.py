@@ -86,8 +86,7 @@ def await_ready(directory: str) -> None:
     Raises:
         NetworkError: they can't be.
     """
-    with files.locked(f"{directory}/{_LOCK}"):
-        fault = files.read(f"{directory}/{_STATUS}")["fault"]
+    fault = _status(directory)["fault"]
     if fault:
         raise NetworkError(
             f"the network of an ordinary user can't be connected: {fault}", "or use --network host or none"
@@ -96,8 +95,7 @@ def await_ready(directory: str) -> None:
 
 def pidfd(directory: str) -> int:
     """A pidfd of the process, -1 where none runs."""
-    with files.locked(f"{directory}/{_LOCK}"):
-        pid = files.read(f"{directory}/{_STATUS}")["pid"]
+    pid = _status(directory)["pid"]
     try:
         return os.pidfd_open(pid) if pid else -1
     except ProcessLookupError:
@@ -110,6 +108,7 @@ def open_ports(directory: str, published: Iterable[Published]) -> None:
     Raises:
         NetworkError: one can't be had.
     """
+    await_ready(directory)
     open_now = _forwards(directory)
     for port in published:
         wanted = _arguments(port)
@@ -158,9 +157,18 @@ def _key(forward: dict[str, Any]) -> tuple[str, str, int]:
     return forward["proto"], forward["host_addr"], forward["host_port"]
 
 
+def _status(directory: str) -> Any:
+    """Waits until it is known."""
+    with files.locked(f"{directory}/{_LOCK}"):
+        return files.read(f"{directory}/{_STATUS}")
+
+
 def _forwards(directory: str) -> dict[tuple[str, str, int], int]:
+    if _status(directory)["fault"]:
+        return {}
     answer = _ask(directory, {"execute": "list_hostfwd"})
-    return {_key(entry): entry["id"] for entry in answer["return"]["entries"]}
+    # Its manual has an envelope that it leaves out.
+    return {_key(entry): entry["id"] for entry in answer.get("return", answer)["entries"]}
 
 
 def _ask(directory: str, request: dict[str, Any]) -> Any:
@@ -184,7 +192,7 @@ def _lacking() -> str:
     if not _program():
         return "slirp4netns is not installed; install it"
     if not os.access(_TUNNEL, os.R_OK | os.W_OK):
-        return f"{_TUNNEL} is missing or not yours to open; have it made with mode 0666"
+        return f"{_TUNNEL} is missing or closed to you; have it made with mode 0666"
     return ""
 
 

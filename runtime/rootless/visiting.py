@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from runtime import syscalls
-from runtime.rootless import holder, slirp
+from runtime.rootless import holder
 
 _Result = TypeVar("_Result")
 
@@ -22,14 +22,9 @@ _place = _Place()
 
 
 def visit(directory: str, action: Callable[[], _Result]) -> _Result:
-    """Carry out an action there; whatever it raises is raised here.
-
-    Raises:
-        NetworkError: the namespace isn't connected.
-    """
+    """Carry out an action there; whatever it raises is raised here."""
     if _place.is_there:
         return action()
-    slirp.await_ready(directory)
     results: list[_Result] = []
     failures: list[BaseException] = []
 

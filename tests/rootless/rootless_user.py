@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -96,6 +98,12 @@ class User:
         done = self.box(*arguments)
         assert done.returncode == 0, (arguments, done.stdout, done.stderr)
         return done.stdout.strip()
+
+    def inside(self, name: str) -> Any:
+        """What a function of rootless_inside returns."""
+        done = self.run("python", str(Path(__file__).with_name("rootless_inside.py")), name)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
 
     def processes(self) -> list[str]:
         """What runs under the user's ids."""
