@@ -11,14 +11,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from runtime import Container, ContainerSpec, Engine
+from runtime import Bind, Container, ContainerSpec, Engine, Namespace
 from runtime.errors import CgroupError
 from runtime.lifecycle import Containers, Settings
 from runtime.network.networks import Networks
 from runtime.network.ports import parse
 from runtime.rootfs import bootstrap_busybox
 from runtime.rootless import enter
-from runtime.spec import Limits
+from runtime.spec import DEFAULT_NAMESPACES, Limits
 from tare.errors import NetworkError
 from tare.state import State
 
@@ -95,6 +95,23 @@ def plain(state: State) -> object:
     """What containers without a network find."""
     script = "id -u; echo x >/new; ls /sys/class/net; echo x >/dev/null; id -G"
     return [*ran(state, "sh", "-c", script), *ran(state, "id", "-u", uid=7, gid=8)]
+
+
+def shared(state: State) -> object:
+    """Files that root and another user write to a directory of the user's."""
+    directory = Path.home() / "shared"
+    directory.mkdir()
+    directory.chmod(0o777)
+    for uid in (0, 7):
+        ran(state, "touch", f"/shared/{uid}", uid=uid, gid=uid, binds=(Bind(directory, "/shared"),))
+    return [(directory / str(uid)).stat().st_uid for uid in (0, 7)]
+
+
+def on_host(state: State) -> object:
+    """The network namespace and links of a container in the host's, and the latter of the host's."""
+    namespaces = DEFAULT_NAMESPACES - {Namespace.NET}
+    script = "readlink /proc/self/ns/net; ls /sys/class/net; touch /sys/new || echo read-only"
+    return ran(state, "sh", "-c", script, namespaces=namespaces)
 
 
 def alone(state: State) -> object:

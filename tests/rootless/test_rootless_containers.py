@@ -4,6 +4,7 @@ import json
 import os
 import select
 import signal
+from pathlib import Path
 
 from rootless_user import User, ordinary
 
@@ -19,6 +20,20 @@ def kill_holder(user: User) -> None:
 
 def test_a_container_has_all_that_roots_have(user: User) -> None:
     assert user.inside("plain") == ["0", "lo", "0", "7"]
+
+
+def test_a_user_inside_is_a_subordinate_one_outside(user: User) -> None:
+    assert user.inside("shared") == [0, 7]
+    written = [(user.home / "shared" / name).stat().st_uid for name in ("0", "7")]
+    assert written == [user.uid, user.first_id + 6]
+
+
+def test_a_container_on_the_hosts_network_sees_the_hosts_links(user: User) -> None:
+    links = sorted(path.name for path in Path("/sys/class/net").iterdir())
+    found = user.inside("on_host")
+    assert found[0] == str(Path("/proc/self/ns/net").readlink())
+    assert sorted(found[1:-1]) == links
+    assert found[-1] == "read-only"
 
 
 def test_ports_names_and_resolvers(user: User) -> None:
