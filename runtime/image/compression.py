@@ -3,16 +3,24 @@
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import IO, BinaryIO, cast
+from functools import partial
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from tare.errors import ImageError
+
+if TYPE_CHECKING:
+    from bz2 import BZ2Decompressor
+    from lzma import LZMADecompressor
 
 _INPUT = 256 << 10
 _OUTPUT = 1 << 20
 _ZSTD_WINDOW = 128 << 20
+_XZ_MEMORY = 256 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPABLE = b"\x2a\x4d\x18"
+_BZIP2_MAGIC = b"BZh"
+_XZ_MAGIC = b"\xfd7zXZ\0"
 _BROKEN = "the layer is broken, get the image again"
 
 
@@ -38,13 +46,13 @@ class Packed:
     """A file whose first bytes have been looked at, and whose bytes are counted.
 
     Args:
-        file: gzip, zstd or plain.
+        file: gzip, zstd, bzip2, xz or plain.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.head = file.read(_INPUT)
-        while 0 < len(self.head) < 4 and (more := file.read(_INPUT)):
+        while 0 < len(self.head) < 6 and (more := file.read(_INPUT)):
             self.head += more
         self.size = 0
         self.unpack: Callable[[Packed], Iterator[bytes]] | None = None
@@ -53,6 +61,10 @@ class Packed:
             self.unpack = _gunzip
         elif self.head.startswith(_ZSTD_MAGIC) or self.head[1:4] == _ZSTD_SKIPPABLE:
             self.unpack = _unzstd
+        elif self.head.startswith(_BZIP2_MAGIC):
+            self.unpack = _unbzip2
+        elif self.head.startswith(_XZ_MAGIC):
+            self.unpack = _unxz
 
     def read(self, size: int = _INPUT) -> bytes:
         """The next bytes."""
@@ -122,3 +134,39 @@ def _unzstd(source: Packed) -> Iterator[bytes]:
             yield from iter(lambda: reader.read(_OUTPUT), b"")
     except zstandard.ZstdError as error:
         raise ImageError(f"a layer is not zstd throughout: {error}", _BROKEN) from error
+
+
+def _unbzip2(source: Packed) -> Iterator[bytes]:
+    from bz2 import BZ2Decompressor
+
+    return _streams(source, BZ2Decompressor, "bzip2")
+
+
+def _unxz(source: Packed) -> Iterator[bytes]:
+    import lzma
+
+    return _streams(source, partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, _XZ_MEMORY), "xz")
+
+
+def _streams(
+    source: Packed, begin: "Callable[[], BZ2Decompressor | LZMADecompressor]", name: str
+) -> Iterator[bytes]:
+    """The bytes of one stream after the other, without zeros that may pad them."""
+    from lzma import LZMAError
+
+    inflate, data = begin(), source.read()
+    while data or not (inflate.eof or inflate.needs_input):
+        try:
+            piece = inflate.decompress(data, _OUTPUT)
+        except (OSError, LZMAError) as error:
+            raise ImageError(f"a layer is not {name} throughout: {error}", _BROKEN) from error
+        if piece:
+            yield piece
+        data = b""
+        if inflate.eof:
+            data = _next_member(inflate.unused_data, source)
+            inflate = begin() if data else inflate
+        elif inflate.needs_input:
+            data = source.read()
+    if not inflate.eof:
+        raise ImageError("a layer is cut off", _BROKEN)

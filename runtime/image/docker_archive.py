@@ -6,7 +6,7 @@ from typing import Any
 
 from runtime.image import oci_layout
 from runtime.image.archive import Reader, Writer, add_document, read_document
-from runtime.image.compression import LIMITS
+from runtime.image.compression import LIMITS, Packed, uncompressed
 from runtime.image.config import ImageConfig
 from runtime.image.content import Content
 from runtime.image.fields import Fields
@@ -20,6 +20,7 @@ from tare.errors import ImageError
 MANIFEST = "manifest.json"
 _PIECE = 1 << 20
 _BROKEN = "the saved image is broken, save it again"
+_WITHOUT_MEDIA_TYPE = (b"BZh", b"\xfd7zXZ")
 
 
 def is_docker_archive(reader: Reader) -> bool:
@@ -80,6 +81,8 @@ def _layer(reader: Reader, content: Content, name: str, diff_id: str) -> Descrip
     with reader.open(name) as file:
         head = file.read(6)
     kind = {b"\x1f\x8b": "+gzip", b"\x28\xb5": "+zstd"}.get(head[:2], "")
+    if head.startswith(_WITHOUT_MEDIA_TYPE):
+        return _unpacked(reader, content, name, diff_id)
     plain = Descriptor(OCI_LAYER, diff_id, reader.size(name))
     if not kind and content.has(diff_id):
         return plain
@@ -95,6 +98,19 @@ def _layer(reader: Reader, content: Content, name: str, diff_id: str) -> Descrip
             found = stream.finish()
         finally:
             stream.close()
+    _check(found, diff_id)
+    return packed
+
+
+def _unpacked(reader: Reader, content: Content, name: str, diff_id: str) -> Descriptor:
+    """Bring in a layer as it was before it was packed in a way that no manifest can say."""
+    with reader.open(name) as file, content.write() as writer:
+        for piece in uncompressed(Packed(file), LIMITS):
+            writer.write(piece)
+        _check(writer.digest, diff_id)
+    return writer.describe(OCI_LAYER)
+
+
+def _check(found: str, diff_id: str) -> None:
     if found != diff_id:
         raise ImageError(f"a layer of the saved image unpacks to {found} instead of {diff_id}", _BROKEN)
-    return packed

@@ -20,7 +20,7 @@ def manifest_for(
     Args:
         content: where the image is.
         root: its manifest or index.
-        platform: the one wanted; when None this host's, or else the only one that is there.
+        platform: the one wanted; when None this host's, or else one that is there.
 
     Raises:
         ImageError: there is none, or a document is broken.
@@ -29,11 +29,13 @@ def manifest_for(
         found = parse_manifest(content.read(root), root.media_type)
         if isinstance(found, Manifest):
             return root, found
-        present = [entry for entry in found.manifests if content.has(entry.digest)]
-        if platform is None and len(present) == 1:
-            root = present[0]
-        else:
-            root = Index(tuple(present)).select(platform or Platform.host())
+        present = Index(tuple(entry for entry in found.manifests if content.has(entry.digest)))
+        try:
+            root = present.select(platform or Platform.host())
+        except ImageError:
+            if platform or not present.manifests:
+                raise
+            root = present.manifests[0]
     raise ImageError(
         f"{root.digest} is an index in an index without end", "the image is broken, get it again"
     )
@@ -85,3 +87,17 @@ def walk(content: Content, root: Descriptor, depth: int = 0) -> Iterator[Descrip
     for entry in found.manifests:
         if content.has(entry.digest):
             yield from walk(content, entry, depth + 1)
+
+
+def is_whole(content: Content, root: Descriptor, depth: int = 0) -> bool:
+    """Whether all manifests of an image are here, of every platform.
+
+    Raises:
+        ImageError: a document is missing or broken.
+    """
+    found = parse_manifest(content.read(root), root.media_type)
+    if isinstance(found, Manifest):
+        return True
+    return depth < DEEPEST and all(
+        content.has(entry.digest) and is_whole(content, entry, depth + 1) for entry in found.manifests
+    )

@@ -2,25 +2,24 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from runtime.image.content import Content
 from runtime.image.model import Descriptor
 from runtime.image.store import StoredImage
 from runtime.image.unpack import unpack
+from runtime.rootless import userns
 from runtime.storage.protocol import Driver
 
 
-def unpack_layers(
-    content: Content, image: StoredImage, driver: Driver, *, user_namespace: bool = False, owners: bool = True
-) -> str | None:
+def unpack_layers(content: Content, image: StoredImage, driver: Driver, *, owners: bool = True) -> str | None:
     """Make sure that all layers of an image are unpacked.
 
     Args:
         content: where the packed layers are.
         image: whose layers.
         driver: where they are unpacked.
-        user_namespace: whether overlays in a user namespace are to use them.
-        owners: whether files get their owners, see runtime.image.unpack.
+        owners: whether files get their owners where there are several, see runtime.image.unpack.
 
     Returns:
         The chain id of all of them, for Driver.create; None for an image without layers.
@@ -28,18 +27,26 @@ def unpack_layers(
     Raises:
         ImageError: a layer is missing, broken or hostile, or the disk is full.
     """
+    user_namespace = not userns.is_initial()
+    owners = owners and userns.has_range()
     below: str | None = None
     layers = zip(image.layers, image.manifest.layers, image.config.diff_ids, strict=True)
     for chain_id, layer, diff_id in layers:
-        fill = partial(_fill, content, layer, diff_id=diff_id, user_namespace=user_namespace, owners=owners)
         if not driver.has_layer(chain_id):
+            fill = partial(
+                _fill,
+                content,
+                layer,
+                diff_id=diff_id,
+                lower=driver.image(below).lowers if below else (),
+                user_namespace=user_namespace,
+                owners=owners,
+            )
             driver.add_layer(chain_id, below, fill)
         below = chain_id
     return below
 
 
-def _fill(
-    content: Content, layer: Descriptor, directory: Path, *, diff_id: str, user_namespace: bool, owners: bool
-) -> None:
+def _fill(content: Content, layer: Descriptor, directory: Path, **options: Any) -> None:
     with content.open(layer.digest) as file:
-        unpack(file, directory, diff_id=diff_id, user_namespace=user_namespace, owners=owners)
+        unpack(file, directory, **options)

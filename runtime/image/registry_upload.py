@@ -87,6 +87,7 @@ class _Upload:
             if response.status == 201:
                 return True
             self._follow(response)
+            self._progress(self._descriptor, 0)
             least = response.headers.get("OCI-Chunk-Min-Length", "")
         if least.isascii() and least.isdigit():
             self._chunk = max(self._chunk, min(int(least[:12]), _LONGEST_CHUNK))

@@ -1,6 +1,6 @@
 """`save` and `load`: images of the store as files, and files of docker, podman and skopeo as images."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -10,7 +10,7 @@ from runtime.image.model import Descriptor
 from runtime.image.oci_layout import Loaded
 from runtime.image.reference import Reference
 from runtime.image.store import ImageStore, StoredImage
-from tare.errors import ImageError, UsageError
+from tare.errors import ImageError
 
 
 def save(
@@ -37,23 +37,32 @@ def save(
         images: dict[Descriptor, list[str]] = {}
         for name in names:
             image = store.get(name)
-            images.setdefault(image.root, []).extend(_asked_for(name, image))
+            called = image.called(name)
+            images.setdefault(image.root, []).extend([called] if called else [])
         saved = list(images.items())
         write = docker_archive.save if form == "docker" else oci_layout.save
         with writing(target, directory=directory) as writer:
             write(saved, store.content, writer)
 
 
-def load(store: ImageStore, source: Path | BinaryIO, name: str = "") -> tuple[StoredImage, ...]:
+def load(
+    store: ImageStore,
+    source: Path | BinaryIO,
+    name: str = "",
+    *,
+    unpack: Callable[[StoredImage], object] = lambda _: None,
+) -> tuple[StoredImage, ...]:
     """Bring in all images of an archive or directory, with the names they were saved under.
 
     Args:
         store: where to.
         source: an archive, packed or not, a pipe, or a directory.
         name: for an image that has none; with its tag where the archive says one.
+        unpack: is given each image before any becomes visible.
 
     Raises:
         ImageError: it is no saved image, is damaged or incomplete; nothing of it becomes visible.
+        TareError: what `unpack` raises.
         UsageError: `name` is none.
     """
     with store.content.adding(), reading(source, store.content.scratch) as reader:
@@ -65,15 +74,9 @@ def load(store: ImageStore, source: Path | BinaryIO, name: str = "") -> tuple[St
             raise ImageError(
                 "there is neither index.json nor manifest.json in it", "a plain archive is imported"
             )
+        for image in loaded:
+            unpack(store.read(image.root))
         return tuple(store.add(image.root, image.names or _given(name, image)) for image in loaded)
-
-
-def _asked_for(name: str, image: StoredImage) -> list[str]:
-    try:
-        text = str(Reference.parse(name).tagged())
-    except UsageError:
-        return []
-    return [text] if text in image.names else []
 
 
 def _given(name: str, image: Loaded) -> list[str]:

@@ -8,7 +8,7 @@ from runtime.image.chain import chain_ids
 from runtime.image.config import ImageConfig
 from runtime.image.content import Content
 from runtime.image.graph import config_of, manifest_for, walk
-from runtime.image.model import Descriptor, Manifest
+from runtime.image.model import MANIFESTS, Descriptor, Manifest
 from runtime.image.names import Names, NamesFile
 from runtime.image.platform import Platform
 from runtime.image.reference import Reference
@@ -46,6 +46,11 @@ class StoredImage:
     def layers(self) -> tuple[str, ...]:
         """Chain ids of its layers, bottom first."""
         return chain_ids(self.config.diff_ids)
+
+    def called(self, said: str) -> str:
+        """The name a person meant; empty when that was an id or a digest."""
+        text = _as_name(said)
+        return text if text in self.names else ""
 
 
 class ImageStore:
@@ -114,6 +119,14 @@ class ImageStore:
             known.setdefault(root, set()).update(texts)
         return image
 
+    def read(self, root: Descriptor, platform: Platform | None = None) -> StoredImage:
+        """An image whose content is here, known or not, without its names.
+
+        Raises:
+            ImageError: it is broken, or there is none for the platform.
+        """
+        return self._image(root, (), platform)
+
     def tag(self, name: str, new: str) -> None:
         """Give an image one more name, which another image loses.
 
@@ -174,6 +187,11 @@ class ImageStore:
             del known[root]
             return (*sorted(names), root.digest)
 
+    def forget(self, images: Iterable[StoredImage]) -> tuple[str, ...]:
+        """Remove images with all names, which are returned; the content goes when `collect` is called."""
+        with self._names.change() as known:
+            return tuple(name for image in images for name in sorted(known.pop(image.root, ())))
+
     def collect(self, *, unnamed: bool = False) -> int:
         """Remove content that no image refers to, and what killed writers left; waits for those who add.
 
@@ -190,14 +208,30 @@ class ImageStore:
             with self._names.change() as known:
                 for root in [root for root, names in known.items() if unnamed and not names]:
                     del known[root]
-            kept = {part.digest for root in known for part in walk(self.content, root)}
-            freed = 0
-            for digest in list(self.content.digests()):
-                if digest not in kept:
-                    freed += self.content.size(digest)
-                    self.content.remove(digest)
-            self.content.remove_abandoned()
+            return self.drop_unused()
+
+    def drop_unused(self) -> int:
+        """As `collect`, for a caller that holds Content.collecting."""
+        kept = {part.digest for root in self._names.read() for part in walk(self.content, root)}
+        freed = 0
+        for digest in list(self.content.digests()):
+            if digest not in kept:
+                freed += self.content.size(digest)
+                self.content.remove(digest)
+        self.content.remove_abandoned()
         return freed
+
+    def chains(self) -> set[str]:
+        """Chain ids of the layers of all images, for every platform that is here.
+
+        Raises:
+            ImageError: an image is too broken to know what it refers to.
+        """
+        parts = (part for root in self._names.read() for part in walk(self.content, root))
+        manifests = (
+            Manifest.parse(self.content.read(part)) for part in parts if part.media_type in MANIFESTS
+        )
+        return {chain for manifest in manifests for chain in self._chains(manifest)}
 
     def check(self, *, deep: bool = True) -> tuple[str, ...]:
         """What is wrong, one line each; empty when all images are whole.
@@ -226,6 +260,13 @@ class ImageStore:
                 if not self.content.verify(digest)
             )
         return tuple(problems)
+
+    def _chains(self, manifest: Manifest) -> tuple[str, ...]:
+        try:
+            return chain_ids(config_of(self.content, manifest).diff_ids)
+        except ImageError:
+            # Builders put manifests of other things into an image's index, as attestations.
+            return ()
 
     def _problem(self, part: Descriptor) -> str:
         if not self.content.has(part.digest):

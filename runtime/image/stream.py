@@ -18,7 +18,7 @@ class LayerStream:
     """The uncompressed layer, read once from the front to the end.
 
     Args:
-        file: gzip, zstd or plain.
+        file: gzip, zstd, bzip2, xz or plain.
         limits: what it may grow to.
         copy: is given all that is read, uncompressed.
 

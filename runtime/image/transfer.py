@@ -52,7 +52,8 @@ def pull(
         reference: a tag or a digest.
         content: where to.
         platform: the one wanted of an index; this host's when None.
-        progress: is told the bytes that are here of each blob, from several threads.
+        progress: is told the bytes that are here of each blob, from several threads; of one that wasn't here
+            also at its beginning.
 
     Raises:
         RegistryError: the registry fails or lies.
@@ -103,7 +104,8 @@ def push(
         content: where from.
         mount: name of another repository of that registry that may have the blobs.
         chunk: bytes of one request.
-        progress: is told the bytes that are there of each blob, from several threads.
+        progress: is told the bytes that are there of each blob, from several threads; also of one sent
+            at its beginning.
 
     Raises:
         RegistryError: the registry fails or refuses.
@@ -181,6 +183,7 @@ class _Source:
         try:
             with self._content.write(blob, resume=True) as writer:
                 start, attempt = writer.offset, 1
+                self._progress(blob, start)
                 while (before := writer.offset) < blob.size:
                     try:
                         for data in place.blob(blob, before):

@@ -70,7 +70,7 @@ def unpack(
     """Unpack a layer into an empty directory, with overlay whiteouts; after an error remove the directory.
 
     Args:
-        file: the layer, gzip, zstd or plain, read to its end.
+        file: the layer, gzip, zstd, bzip2, xz or plain, read to its end.
         directory: where to.
         diff_id: the digest the uncompressed layer must have; "" when not known.
         lower: directories of the layers below, top first: where a layer leaves out a directory that its files
