@@ -42,6 +42,9 @@ def places(path: str, name: str) -> Places:
     version1, unified = mounted()
     if any("=" not in controller for each in version1 for controller in each.controllers):
         return _on_version1(version1, unified, below)
+    if delegated := userns.delegated_group():
+        top = f"{unified}{delegated}"
+        return 2, {"": f"{top}/{below}"}, {f"{top}/{below}": top}
     tops = [unified]
     if unified and not path.startswith("/"):
         # A session's own group has processes, so its parent is better where that is delegated as well.

@@ -6,6 +6,7 @@ import os
 
 from runtime.cgroups import files
 from runtime.cgroups.hierarchy import CONTROLLERS, Hierarchy, hierarchies, mounted, own_group
+from runtime.rootless import userns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def driver(parent: str, mountinfo: str | None = None) -> Driver:
 
         return DriverV1(on_version1, parent)
     if unified and not on_version1:
-        for base in ("", own_group()):
+        for base in ("", userns.delegated_group() or own_group()):
             directory = f"{unified}/{base.strip('/')}"
             if os.access(directory, os.W_OK) and os.access(f"{directory}/cgroup.subtree_control", os.W_OK):
                 from runtime.cgroups.v2 import DriverV2

@@ -75,6 +75,15 @@ class Scope:
         with _Bus() as bus:
             bus.call("SetUnitProperties", "sba(sv)", self.unit, True, translate(resources))
 
+    def attach(self, pid: int, below: str) -> None:
+        """Move a process into a group in the scope's, as systemd may where the caller may not.
+
+        Raises:
+            CgroupError: likewise.
+        """
+        with _Bus() as bus:
+            bus.call("AttachProcessesToUnit", "ssau", self.unit, f"/{below}", [pid])
+
     def stop(self) -> None:
         """End the scope and whatever runs in it; nothing happens when it has ended.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from runtime import syscalls
 from runtime.network import files
-from runtime.rootless import holder, mapping, record, userns
+from runtime.rootless import delegation, holder, mapping, record, userns
 from tare.errors import PrivilegeError
 from tare.state import State
 
@@ -47,14 +47,15 @@ def enter(state: State) -> None:
             if known and not is_held:
                 pidfd = known.member()
             if pidfd < 0:
-                pidfd = _start(directory, "new")
+                pidfd = _start(directory, state.tag, "new")
                 is_held = True
+            delegation.join(directory, state.tag)
             try:
                 _join(pidfd)
             finally:
                 os.close(pidfd)
             if not is_held:
-                os.close(_start(directory, "again"))
+                os.close(_start(directory, state.tag, "again"))
             os.utime(f"{directory}/{holder.LOCK}")
         with suppress(OSError):
             # The same place, as the mounts of these namespaces are others than the host's.
@@ -76,7 +77,7 @@ def _join(pidfd: int) -> None:
         ) from None
 
 
-def _start(directory: str, kind: str) -> int:
+def _start(directory: str, tag: str, kind: str) -> int:
     """Start a holder; its pidfd once it is on record.
 
     Raises:
@@ -103,6 +104,7 @@ def _start(directory: str, kind: str) -> int:
                     print(f"tarebox: all files will be yours inside: {reason}", file=sys.stderr)
                 ours.sendall(b"m")
             _heed(ours.recv(64))
+            delegation.delegate(directory, process.pid, tag)
         except BaseException:
             os.close(pidfd)
             raise

@@ -8,6 +8,9 @@ _INITIAL = "user:[4026531837]"
 VARIABLE = "TAREBOX_ROOTLESS"
 """Names the directory of the holder's files in the environment of all that runs in its namespaces."""
 
+GROUP = "group"
+"""The file there with the path of the control group that is delegated, if one is."""
+
 
 def is_initial() -> bool:
     """Whether this is the host's own, where root may do everything."""
@@ -33,6 +36,15 @@ def may_set_groups() -> bool:
     """Whether setgroups(2) is allowed."""
     with open("/proc/self/setgroups") as file:
         return file.read().strip() == "allow"
+
+
+def delegated_group() -> str:
+    """The version 2 group that all of a user's containers are to be in, as a path from the mount point."""
+    try:
+        with open(f"{os.environ[VARIABLE]}/{GROUP}") as file:
+            return file.read()
+    except (KeyError, FileNotFoundError):
+        return ""
 
 
 def _map(kind: str) -> list[tuple[int, int]]:

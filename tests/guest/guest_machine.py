@@ -102,6 +102,8 @@ def booted(run: Path) -> Iterator[Guest]:
         guest.check("mkdir", PROJECT)
         guest.check("tar", "-xC", PROJECT, stdin=_project())
         guest.check("loginctl", "enable-linger", guest_image.USER)
+        # Their systemd is started meanwhile.
+        guest.check("systemctl", "start", "user@1000.service")
         yield guest
 
 
