@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from runtime import syscalls
 from runtime.network import files
-from runtime.rootless import holder, record, slirp, userns
+from runtime.rootless import record, slirp, userns
 
 
 def end() -> Iterator[str]:
@@ -16,7 +16,7 @@ def end() -> Iterator[str]:
     directory = os.environ.get(userns.VARIABLE)
     if not directory:
         return
-    with files.locked(f"{directory}/{holder.LOCK}"):
+    with files.locked(f"{directory}/{record.LOCK}"):
         known = record.load(directory)
         pidfd = known.pidfd() if known else -1
         if known and pidfd >= 0:
@@ -29,7 +29,7 @@ def end() -> Iterator[str]:
             yield f"process {known.pid} that held the namespaces of an ordinary user"
         record.forget(directory)
         with suppress(OSError):
-            syscalls.umount2(f"{directory}/{holder.NETWORK}", syscalls.MNT_DETACH)
+            syscalls.umount2(f"{directory}/{record.NETWORK}", syscalls.MNT_DETACH)
 
 
 def _await_end(pidfd: int) -> None:

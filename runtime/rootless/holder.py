@@ -16,8 +16,6 @@ from runtime.rootless import record, slirp
 
 IDLE = 15.0
 """Seconds after the last command before it ends: those in a row needn't start one each."""
-LOCK = "lock"
-NETWORK = "network"
 
 
 def main() -> NoReturn:
@@ -47,19 +45,22 @@ def main() -> NoReturn:
         os.write(channel, f"failed {step} {error.errno}".encode())
         sys.exit(1)
     os.close(channel)
-    connection.start(NETWORK)
+    connection.start(record.NETWORK)
     _keep(connection)
     sys.exit(0)
 
 
 def _is_pinned() -> bool:
     """Whether a holder before this one has left a network namespace in this mount namespace."""
-    return os.path.exists(NETWORK) and os.stat(NETWORK).st_dev == os.stat("/proc/self/ns/net").st_dev
+    return (
+        os.path.exists(record.NETWORK)
+        and os.stat(record.NETWORK).st_dev == os.stat("/proc/self/ns/net").st_dev
+    )
 
 
 def _pin_network() -> None:
     """Make a network namespace that lives as long as this mount namespace."""
-    os.close(os.open(NETWORK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    os.close(os.open(record.NETWORK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
     ours, theirs = os.pipe2(os.O_CLOEXEC)
     until, let_go = os.pipe2(os.O_CLOEXEC)
     # There is no way back from it into the host's.
@@ -72,7 +73,7 @@ def _pin_network() -> None:
         if answer := os.read(ours, 16):
             raise OSError(int(answer), os.strerror(int(answer)))
         tree = syscalls.open_tree(syscalls.AT_FDCWD, f"/proc/{pid}/ns/net", syscalls.OPEN_TREE_CLONE)
-        syscalls.move_mount(tree, syscalls.AT_FDCWD, os.path.abspath(NETWORK))
+        syscalls.move_mount(tree, syscalls.AT_FDCWD, os.path.abspath(record.NETWORK))
         os.close(tree)
     finally:
         os.close(ours)
@@ -103,7 +104,7 @@ def _keep(connection: slirp.Connection) -> None:
         if (left := _last_entered() + IDLE - time.time()) > 0:
             connection.watch(left)
             continue
-        with files.locked(LOCK):
+        with files.locked(record.LOCK):
             if _last_entered() + IDLE > time.time() or _member(own):
                 continue
             record.forget(".")
@@ -134,7 +135,7 @@ def _await(pid: int, connection: slirp.Connection) -> None:
 
 
 def _last_entered() -> float:
-    return os.stat(LOCK).st_mtime
+    return os.stat(record.LOCK).st_mtime
 
 
 def command(directory: str, channel: int, kind: str) -> list[str]:

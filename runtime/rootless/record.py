@@ -11,6 +11,10 @@ from collections.abc import Iterator
 from runtime.network import files
 from runtime.network.owner import started
 
+LOCK = "lock"
+"""Of the holder's directory; changed whenever a command enters."""
+NETWORK = "network"
+"""Where the containers' network namespace is pinned there."""
 _KINDS = ("user", "mnt")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from runtime import syscalls
-from runtime.rootless import holder
+from runtime.rootless import record
 
 _Result = TypeVar("_Result")
 
@@ -30,7 +30,7 @@ def visit(directory: str, action: Callable[[], _Result]) -> _Result:
 
     def go() -> None:
         try:
-            namespace = os.open(f"{directory}/{holder.NETWORK}", os.O_RDONLY | os.O_CLOEXEC)
+            namespace = os.open(f"{directory}/{record.NETWORK}", os.O_RDONLY | os.O_CLOEXEC)
             try:
                 syscalls.setns(namespace, syscalls.CLONE_NEWNET)
             finally:
