@@ -18,6 +18,7 @@ ADDRESS = "10.0.2.100"
 RESOLVER = "10.0.2.3"
 """Answers as the host's resolver does, also where that is on a loopback address."""
 _MTU = 65520
+_SANDBOX = ("--enable-sandbox", "--enable-seccomp")
 _SOCKET = "slirp.sock"
 _LOG = "slirp.log"
 _LOCK = "slirp.lock"
@@ -39,11 +40,14 @@ class Connection:
 
     def start(self, namespace: str) -> None:
         """Connect a network namespace; what stands against that is told to those who wait."""
-        fault = _lacking() or self._start(namespace)
+        fault = _lacking()
+        if not fault and (fault := self._start(namespace, *_SANDBOX)):
+            # The sandbox wants the resolver's configuration to lie below /etc or /run.
+            fault = self._start(namespace)
         files.write_json(_STATUS, {"fault": fault, "pid": self._pid})
         os.close(self._lock)
 
-    def _start(self, namespace: str) -> str:
+    def _start(self, namespace: str, *options: str) -> str:
         # It ends when nobody has the other end of this any more, however the holder ends.
         until, self._held = os.pipe2(os.O_CLOEXEC)
         ready, tell = os.pipe2(os.O_CLOEXEC)
@@ -52,8 +56,8 @@ class Connection:
         files.remove(_SOCKET)
         program = _program()
         words = [
-            program, "--configure", f"--mtu={_MTU}", "--disable-host-loopback", "--enable-sandbox",
-            "--enable-seccomp", f"--api-socket={_SOCKET}", f"--exit-fd={until}", f"--ready-fd={tell}",
+            program, *options, "--configure", f"--mtu={_MTU}", "--disable-host-loopback",
+            f"--api-socket={_SOCKET}", f"--exit-fd={until}", f"--ready-fd={tell}",
             "--netns-type=path", os.path.abspath(namespace), "tap0",
         ]  # fmt: skip
         log = os.open(_LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -64,7 +68,17 @@ class Connection:
             os.close(descriptor)
         is_ready = os.read(ready, 1) == b"1"
         os.close(ready)
-        return "" if is_ready else "slirp4netns failed: " + _last_line(_LOG)
+        if is_ready:
+            return ""
+        os.close(self._held)
+        return self._reap("failed")
+
+    def _reap(self, what: str) -> str:
+        """Let go of the process, which ends; a clause that says why."""
+        os.waitpid(self._pid, 0)
+        os.close(self._pidfd)
+        self._pid, self._pidfd = 0, -1
+        return f"slirp4netns {what}: {_last_line(_LOG)}"
 
     def watch(self, timeout: float | None, *others: int) -> None:
         """Wait until a pidfd is ready or the time in seconds is over, and tell should the process end."""
@@ -74,10 +88,7 @@ class Connection:
                 poll.register(descriptor, select.POLLIN)
         for descriptor, _ in poll.poll(None if timeout is None else timeout * 1000):
             if descriptor == self._pidfd:
-                os.close(self._pidfd)
-                self._pidfd = -1
-                fault = "slirp4netns has ended: " + _last_line(_LOG)
-                files.write_json(_STATUS, {"fault": fault, "pid": 0})
+                files.write_json(_STATUS, {"fault": self._reap("has ended"), "pid": 0})
 
 
 def await_ready(directory: str) -> None:

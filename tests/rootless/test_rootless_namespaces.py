@@ -4,6 +4,7 @@ import json
 import os
 import select
 import signal
+import subprocess
 from pathlib import Path
 
 import psutil
@@ -78,3 +79,21 @@ def test_without_a_range_the_user_is_told() -> None:
             "see usermod(8), --add-subuids and --add-subgids"
         ]
         assert poor.inside("alone") == ["0", "0"]
+
+
+def test_forbidden_namespaces_are_one_line(user: User) -> None:
+    # Only what is executed once root is mapped has root's capabilities.
+    forbid = 'cd /; read _; exec sh -c "echo 0 >/proc/sys/user/max_user_namespaces; $*"'
+    run = user.command("tarebox", "clean", TAREBENCH_ROOT=str(user.home / "forbidden"))
+    within, become = run[:2], run[3:]
+    command = [*within, "unshare", "--user", "sh", "-c", forbid, "sh", *become]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as limited:
+        while Path(f"/proc/{limited.pid}/ns/user").readlink() == Path("/proc/self/ns/user").readlink():
+            os.sched_yield()
+        for kind in ("uid", "gid"):
+            Path(f"/proc/{limited.pid}/{kind}_map").write_text("0 0 1000000")
+        _, errors = limited.communicate("go\n")
+    assert errors == (
+        "tarebox: an ordinary user may have no containers here: making a user namespace: "
+        "No space left on device; run as root, or set the sysctl user.max_user_namespaces to 10000\n"
+    )
