@@ -76,15 +76,15 @@ def await_connection() -> None:
         NetworkError: there is none.
     """
     if directory := os.environ.get(VARIABLE):
-        from runtime.rootless import slirp
+        from runtime.rootless import connection
 
-        slirp.await_ready(directory)
+        connection.await_ready(directory)
 
 
 def resolvers() -> tuple[str, ...]:
     """What answers there in place of the host's resolvers; empty where those can be asked."""
     if not is_elsewhere():
         return ()
-    from runtime.rootless import slirp
+    from runtime.rootless import connection
 
-    return (slirp.RESOLVER,)
+    return (connection.RESOLVER,)

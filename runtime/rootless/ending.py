@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from runtime import syscalls
 from runtime.network import files
-from runtime.rootless import record, slirp, userns
+from runtime.rootless import connection, record, userns
 
 
 def end() -> Iterator[str]:
@@ -20,12 +20,12 @@ def end() -> Iterator[str]:
         known = record.load(directory)
         pidfd = known.pidfd() if known else -1
         if known and pidfd >= 0:
-            connection = slirp.pidfd(directory)
+            connecting = connection.pidfd(directory)
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
             # The connection goes with its holder.
             _await_end(pidfd)
-            _await_end(connection)
+            _await_end(connecting)
             yield f"process {known.pid} that held the namespaces of an ordinary user"
         record.forget(directory)
         with suppress(OSError):

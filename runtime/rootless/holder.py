@@ -12,7 +12,8 @@ from typing import NoReturn
 
 from runtime import interface, syscalls
 from runtime.network import files
-from runtime.rootless import record, slirp
+from runtime.rootless import record
+from runtime.rootless.connection import Connection
 
 IDLE = 15.0
 """Seconds after the last command before it ends: those in a row needn't start one each."""
@@ -38,7 +39,7 @@ def main() -> NoReturn:
         step = "network"
         if not _is_pinned():
             _pin_network()
-        connection = slirp.Connection()
+        connection = Connection()
         record.own().save(".")
         os.write(channel, b"ready")
     except OSError as error:
@@ -94,7 +95,7 @@ def _in_network(answer: int, until: int, let_go: int) -> NoReturn:
         os._exit(0)
 
 
-def _keep(connection: slirp.Connection) -> None:
+def _keep(connection: Connection) -> None:
     """Wait until nothing is in the namespaces any more, and take them off the record."""
     own = record.own()
     while True:
@@ -123,7 +124,7 @@ def _member(own: record.Holder) -> int:
     return 0
 
 
-def _await(pid: int, connection: slirp.Connection) -> None:
+def _await(pid: int, connection: Connection) -> None:
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:

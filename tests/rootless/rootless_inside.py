@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from runtime import Bind, Container, ContainerSpec, Engine, Namespace
 from runtime.errors import CgroupError
 from runtime.lifecycle import Containers, Settings
+from runtime.lifecycle.settings import Networking
 from runtime.network.networks import Networks
 from runtime.network.ports import parse
 from runtime.rootfs import bootstrap_busybox
@@ -161,11 +162,29 @@ def bridged(state: State) -> object:
     return ""
 
 
+def unpublished(state: State) -> object:
+    """Two containers that know each other by name, and why a third can't publish a port."""
+    served = Served(state)
+    with Engine(state) as engine, ExitStack() as stack:
+        for name in ("one", "two"):
+            container, _ = served.start(engine, name)
+            stack.callback(served.end, container, name)
+        try:
+            served.start(engine, "three", "80")
+            fault = ""
+        except NetworkError as error:
+            fault = str(error).partition(":80/tcp ")[2] or str(error)
+        served.networks.release("three")
+        found = container.exec(("wget", "-qO-", "http://one/")).stdout.decode().strip()
+        routes = container.exec(("ip", "route")).stdout.decode().split()[:2]
+    return [found, *routes, fault]
+
+
 def detach(state: State) -> object:
     """Start a detached container; its id."""
     spec = ContainerSpec(bootstrap_busybox(state), ("sh", "-c", "touch /made; echo up; exec sleep 1000"))
     with Containers(state) as containers:
-        return containers.run(Settings(spec=spec), name="detached")
+        return containers.run(Settings(spec=spec, networking=Networking(mode="none")), name="detached")
 
 
 def look(state: State) -> object:

@@ -34,6 +34,7 @@ touch_bind() { [ -e "$2" ] || : >"$2"; mount --bind "$1" "$2"; }
 touch_bind subuid /etc/subuid
 touch_bind subuid /etc/subgid
 mount --bind tun /dev/net/tun
+for program in $WITHOUT; do mount --bind /dev/null "$(command -v "$program")"; done
 number=0
 for closed in $CLOSED; do
     number=$((number + 1))
@@ -117,12 +118,13 @@ class User:
 
 
 @contextlib.contextmanager
-def ordinary(*, ranges: bool = True, tunnel: bool = True) -> Iterator[User]:
+def ordinary(*, ranges: bool = True, tunnel: bool = True, without: str = "") -> Iterator[User]:
     """A user, of whom nothing may be left in the end.
 
     Args:
         ranges: whether there are subordinate ids.
         tunnel: whether the user may make tunnels.
+        without: a program that isn't there.
     """
     number = next(_NUMBERS)
     uid = 20_000 + (os.getpid() + number) % 10_000
@@ -145,6 +147,7 @@ def ordinary(*, ranges: bool = True, tunnel: bool = True) -> Iterator[User]:
         "ID": str(uid),
         "RANGES": f"rootless:{first_id}:{COUNT}" if ranges else "",
         "TUNNEL": "666" if tunnel else "600",
+        "WITHOUT": without,
         "CLOSED": " ".join(closed),
         "PATHS": " ".join(str(path) for path in dict.fromkeys(_NEEDED)),
     }

@@ -72,5 +72,15 @@ def test_without_a_tunnel_there_is_no_bridge_but_the_rest_works() -> None:
         assert one.inside("end") == "exited"
 
 
+def test_pasta_does_what_it_can_in_place_of_slirp4netns() -> None:
+    with ordinary(without="slirp4netns") as one:
+        name, *routes, fault = one.inside("unpublished")
+        assert [name, *routes] == ["hello from one", "default", "via"]
+        assert "can't be published without slirp4netns; install it" in fault
+        assert json.loads((one.holder / "connection.json").read_text())["kind"] == "pasta"
+        kill_holder(one)
+        assert one.inside("unpublished")[0] == "hello from one"
+
+
 def test_limits_that_nobody_enforces_are_refused(user: User) -> None:
     assert "no write access to control groups" in user.inside("limited")
