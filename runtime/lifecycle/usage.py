@@ -48,7 +48,8 @@ class Usage:
 def processes(record: Record) -> list[Process]:
     """The processes of a container, by their ids."""
     groups = record.groups()
-    pids = groups.processes() if groups else [int(record.state["pid"])]
+    first = int(record.state["pid"])
+    pids = groups.processes() if groups and groups.paths else _beside(first)
     found = []
     for pid in pids:
         # It may end while we look.
@@ -84,6 +85,16 @@ def read(record: Record) -> Usage:
         received_bytes=received,
         sent_bytes=sent,
     )
+
+
+def _beside(first: int) -> list[int]:
+    """The processes in the PID namespace of one, for where no control group has them."""
+    found = []
+    for name in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208
+        with suppress(OSError):
+            if Path(f"/proc/{name}/ns/pid").samefile(f"/proc/{first}/ns/pid"):
+                found.append(int(name))
+    return sorted(found)
 
 
 def _sum(entries: list[dict[str, Any]], operation: str) -> int:
