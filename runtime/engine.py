@@ -107,6 +107,8 @@ class Engine:
             raise ImageError(
                 f"no image directory {spec.rootfs}", "name an existing root filesystem directory"
             )
+        if Namespace.PID not in spec.namespaces or spec.devices or spec.privileged:
+            raise EngineError("only a persistent container shares processes or devices", "use Containers")
         name = f"{self.name}-{os.urandom(4).hex()}"
         steps = self._steps(spec)
         group = self._driver.create(name, spec.limits)
@@ -155,6 +157,7 @@ class Engine:
         groups: Joined,
         watch: "Watch",
         lock: int,
+        client: int = -1,
     ) -> None:
         """Start a container that outlives this process under a monitor; returns once its command runs.
 
@@ -166,6 +169,8 @@ class Engine:
             watch: see runtime.monitor.parent.
             lock: descriptor of a lock that has to be held until the container is on record, whatever becomes
                 of this process.
+            client: descriptor of a socket that gets all output, and whose other end gives input; see
+                runtime/monitor/attach.c. None when negative.
 
         Raises:
             TareError: a step of the start failed; the monitor records the end of what was cloned by then.
@@ -179,10 +184,11 @@ class Engine:
             groups.join,
             plan.start(spec, unified=self._driver.unified, cache=self._cache),
             watch,
+            next((path for kind, path in spec.joined if kind is Namespace.PID), ""),
         )
         process = Detached()
         try:
-            process.attach(self._send(request, (lock,)))
+            process.attach(self._send(request, (lock,) if client < 0 else (lock, client)))
             self._connect(process, spec, name)
             process.await_command()
         finally:

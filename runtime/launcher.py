@@ -5,8 +5,9 @@ It takes requests over the control socket and answers each over the channel that
         with channel, stdin, stdout, stderr
     ("exec", flags, v2 group or "", files to join, steps, reaper, terminal size or None)
         with channel, stdin, stdout, stderr, pidfd of the container
-    ("detach", id, flags, v2 group or "", directory, files to join, steps, Watch as a tuple)
-        with channel and the descriptor of a lock, held until all is in place
+    ("detach", id, flags, v2 group or "", directory, files to join, steps, Watch as a tuple,
+        PID namespace to join or "")
+        with channel, the descriptor of a lock, held until all is in place, and that of a first client, if any
 Answers:
     ("created", pid, monotonic ns) with a pidfd
     ("complete", monotonic ns), from the child itself, once others can join it
@@ -160,7 +161,7 @@ class Launcher:
     def _detach(
         self,
         channel: socket.socket,
-        _: list[int],
+        descriptors: list[int],
         name: str,
         flags: int,
         unified: str,
@@ -168,6 +169,7 @@ class Launcher:
         groups: list[str],
         plan: bytes,
         watch: Watch,
+        pid_namespace: str,
     ) -> None:
         steps = [("open_groups", groups), ("join_groups",), *marshal.loads(plan)]
         try:
@@ -176,7 +178,8 @@ class Launcher:
             self._refuse(channel, "clone", error)
             return
         if pid == 0:
-            Parent(channel, self._host, watch).run(
+            client = descriptors[1] if len(descriptors) > 1 else -1
+            Parent(channel, self._host, watch, client, pid_namespace).run(
                 name, directory, steps, lambda: self._clone(flags, unified)
             )
         self._release(pid, pidfd, channel)

@@ -9,10 +9,10 @@ from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 
-from runtime import capabilities, mounts, seccomp_cache
+from runtime import capabilities, mounts, plan_mounts, seccomp_cache, seccomp_given, sysctls
 from runtime.child import Step
 from runtime.rootless import userns
-from runtime.spec import DEFAULT_PATH, ContainerSpec, Namespace
+from runtime.spec import DEFAULT_PATH, Bind, ContainerSpec, Namespace
 
 _TTY = 5
 """The group of terminals, as in mounts.PTS."""
@@ -24,8 +24,9 @@ def clone_flags(spec: ContainerSpec) -> int:
 
 
 def all_flags(spec: ContainerSpec) -> int:
-    """CLONE_NEW* flags of every namespace of the container, for joining it."""
-    return reduce(lambda flags, kind: flags | kind.flag, spec.namespaces, 0)
+    """CLONE_NEW* flags of every namespace of the container, its own or another's, for joining it."""
+    kinds = spec.namespaces | {kind for kind, _ in spec.joined}
+    return reduce(lambda flags, kind: flags | kind.flag, kinds, 0)
 
 
 def start(spec: ContainerSpec, *, unified: bool, cache: Path) -> bytes:
@@ -54,6 +55,7 @@ def start(spec: ContainerSpec, *, unified: bool, cache: Path) -> bytes:
     if Namespace.CGROUP in spec.namespaces:
         steps.append(("unshare", Namespace.CGROUP.flag))
     steps += [("session",), ("stdio",)]
+    steps += [("join", path, kind.flag) for kind, path in spec.joined if kind is not Namespace.PID]
     if Namespace.UTS in spec.namespaces:
         steps.append(("hostname", spec.hostname))
     if has_net:
@@ -61,7 +63,6 @@ def start(spec: ContainerSpec, *, unified: bool, cache: Path) -> bytes:
     if not spec.on_disk:
         steps.append(("memory_scratch",))
     steps.append(("in_place",) if spec.in_place else ("overlay", has_user or is_confined))
-    read_only = mounts.ATTRIBUTES["ro"]
     filesystems = kernel_mounts(spec, unified=unified)
     steps += [_mount(mount) for mount in filesystems[:2]]
     steps.append(("device_binds" if has_user or is_confined else "device_nodes",))
@@ -69,17 +70,25 @@ def start(spec: ContainerSpec, *, unified: bool, cache: Path) -> bytes:
         steps += _confined(spec, filesystems[2:])
     else:
         steps += [_mount(mount) for mount in filesystems[2:]]
-    steps += [
-        ("bind", str(bind.source), bind.target, read_only if bind.read_only else 0) for bind in spec.binds
-    ]
-    steps += [("mask", mounts.MASKED), ("read_only", mounts.READ_ONLY)]
-    if spec.interface:
-        steps.append(("await_go",))
+    steps += plan_mounts.devices(spec, as_binds=has_user or is_confined)
+    steps += plan_mounts.given(spec)
+    steps += _settled(spec)
     steps += [("pivot",), ("working_directory", spec.cwd)]
     if spec.read_only:
         steps.append(("read_only_root",))
     steps += [*_privileges(spec, cache), ("announce",), _command(spec)]
     return marshal.dumps(steps)
+
+
+def _settled(spec: ContainerSpec) -> Iterator[Step]:
+    """The last steps while the host's files can still be reached."""
+    if spec.masked and not spec.privileged:
+        yield ("mask", mounts.MASKED)
+        yield ("read_only", mounts.READ_ONLY)
+    if spec.interface:
+        yield ("await_go",)
+    for name, value in sysctls.checked(spec).items():
+        yield ("sysctl", name, value)
 
 
 def execute(spec: ContainerSpec, *, cache: Path) -> bytes:
@@ -95,12 +104,19 @@ def execute(spec: ContainerSpec, *, cache: Path) -> bytes:
 
 def kernel_mounts(spec: ContainerSpec, *, unified: bool) -> tuple[mounts.Mount, ...]:
     """The kernel filesystems the container gets, /proc and /dev first."""
-    kept = tuple(
-        mount for mount in mounts.KERNEL if mount is not mounts.MQUEUE or Namespace.IPC in spec.namespaces
-    )
+    has_ipc = Namespace.IPC in {*spec.namespaces, *(kind for kind, _ in spec.joined)}
+    kept = [mount for mount in mounts.KERNEL if mount is not mounts.MQUEUE or has_ipc]
     if unified and Namespace.CGROUP in spec.namespaces:
-        return (*kept, mounts.CGROUP2)
-    return kept
+        kept.append(mounts.CGROUP2)
+    if spec.shm_size is not None:
+        options = ("mode=1777", f"size={spec.shm_size}")
+        kept[kept.index(mounts.SHM)] = replace(mounts.SHM, options=options)
+    if spec.privileged:
+        return tuple(
+            replace(mount, attributes=tuple(name for name in mount.attributes if name != "ro"))
+            for mount in kept
+        )
+    return tuple(kept)
 
 
 def _mount(mount: mounts.Mount) -> Step:
@@ -115,10 +131,11 @@ def _mount(mount: mounts.Mount) -> Step:
 def _confined(spec: ContainerSpec, filesystems: tuple[mounts.Mount, ...]) -> Iterator[Step]:
     """Mounts as a user namespace allows them that this process is in already."""
     for mount in filesystems:
-        if mount is mounts.SYSFS and Namespace.NET not in spec.namespaces:
+        if mount.filesystem == mounts.SYSFS.filesystem and Namespace.NET not in spec.namespaces:
             # Nobody but the owner of the network namespace may mount it anew.
-            yield ("bind", mount.target, mount.target, mounts.ATTRIBUTES["ro"])
-        elif mount is mounts.PTS and not spec.mappings and not userns.maps_group(_TTY):
+            own = Bind(Path(mount.target), mount.target, read_only=True)
+            yield from plan_mounts.given(replace(spec, binds=(own,), tmpfs=()))
+        elif mount.filesystem == mounts.PTS.filesystem and not spec.mappings and not userns.maps_group(_TTY):
             yield _mount(replace(mount, options=tuple(o for o in mount.options if o != f"gid={_TTY}")))
         else:
             yield _mount(mount)
@@ -126,10 +143,14 @@ def _confined(spec: ContainerSpec, filesystems: tuple[mounts.Mount, ...]) -> Ite
 
 def _privileges(spec: ContainerSpec, cache: Path) -> list[Step]:
     steps: list[Step] = []
+    if spec.oom_score_adj is not None:
+        steps.append(("oom_score_adj", spec.oom_score_adj))
     if spec.rlimits:
         steps.append(("rlimits", tuple((limit.resource, limit.soft, limit.hard) for limit in spec.rlimits)))
     filtered: list[Step] = []
-    if spec.seccomp:
+    if spec.seccomp_profile:
+        filtered.append(("seccomp", *seccomp_given.program(spec.seccomp_profile, spec.capabilities, cache)))
+    elif spec.seccomp:
         filtered.append(("seccomp", seccomp_cache.program(spec.capabilities, cache)))
     if spec.no_new_privileges:
         steps.append(("no_new_privileges",))

@@ -93,7 +93,8 @@ class Bind:
     Args:
         read_only: whether it can't be written to, with all mounted below it unless `has_writable` says not.
         is_recursive: whether what is mounted below it comes with it.
-        propagation: as in mount_namespaces(7), such as `rslave`; private when empty.
+        propagation: as in mount_namespaces(7), such as `rslave`; `rprivate` when empty.
+        namespace: path of the mount namespace that the source is in; the host's when empty.
     """
 
     source: Path
@@ -102,6 +103,7 @@ class Bind:
     is_recursive: bool = True
     has_writable: bool = False
     propagation: str = ""
+    namespace: str = ""
 
 
 @dataclass(frozen=True)
@@ -214,21 +216,29 @@ class ContainerSpec:
             )
         if self.uid < 0 or self.gid < 0:
             raise UsageError(f"user {self.uid}:{self.gid} has no meaning", "ids are 0 or more")
-        if Namespace.MNT not in self.namespaces or Namespace.PID not in self.namespaces:
-            raise UsageError("a container needs mount and PID namespaces of its own")
-        if self.interface and Namespace.NET not in self.namespaces:
-            raise UsageError("an interface needs a network namespace of the container's own")
-        if bool(self.mappings) != (Namespace.USER in self.namespaces):
-            raise UsageError("a user namespace needs id mappings, and mappings a user namespace")
+        self._check_namespaces()
+        self._check_limits()
         if self.in_place and (self.layers or self.writable):
             raise UsageError("a root that is written to in place has no layers", "leave one of both out")
         if not self.on_disk and (self.in_place or self.writable):
             raise UsageError("a root that outlives its container can't be in memory", "leave one of both out")
+        capabilities.mask(self.capabilities)
+
+    def _check_namespaces(self) -> None:
+        if Namespace.MNT not in self.namespaces:
+            raise UsageError("a container needs a mount namespace of its own")
+        if self.joined and self.mappings:
+            raise UsageError("a container in a user namespace can't join another's namespaces")
+        if self.interface and Namespace.NET not in self.namespaces:
+            raise UsageError("an interface needs a network namespace of the container's own")
+        if bool(self.mappings) != (Namespace.USER in self.namespaces):
+            raise UsageError("a user namespace needs id mappings, and mappings a user namespace")
+
+    def _check_limits(self) -> None:
         if self.oom_score_adj is not None and not -1000 <= self.oom_score_adj <= 1000:
             raise UsageError(f"an OOM score of {self.oom_score_adj} has no meaning", "give -1000 to 1000")
         if self.shm_size is not None and self.shm_size < 1:
             raise UsageError(f"a /dev/shm of {self.shm_size} bytes has no meaning", "give 1 or more")
-        capabilities.mask(self.capabilities)
 
     @property
     def root_owner(self) -> tuple[int, int]:

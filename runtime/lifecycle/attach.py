@@ -19,10 +19,15 @@ class Connection:
 
     Args:
         record: the container; one without a monitor gives a connection that is over.
+        connected: a socket that its monitor has the other end of, in place of a new connection.
+
+    Attributes:
+        exit: its exit status and whether memory ran out, once `read` has come to its end.
     """
 
-    def __init__(self, record: Record) -> None:
-        self._socket: socket.socket | None = _connect(record.path)
+    def __init__(self, record: Record, connected: socket.socket | None = None) -> None:
+        self._socket: socket.socket | None = connected or _connect(record.path)
+        self.exit: tuple[int, bool] | None = None
 
     def fileno(self) -> int:
         """The descriptor to poll; -1 when there is no monitor."""
@@ -48,14 +53,18 @@ class Connection:
     def read(self) -> tuple[str, bytes] | None:
         """The next output as (`stdout` or `stderr`, bytes); None once the container has ended.
 
-        A monitor that lets go of a client which doesn't read looks like the end.
+        A monitor that lets go of a client which doesn't read looks like the end, without an `exit`.
         """
-        if not self._socket:
+        if not self._socket or self.exit:
             return None
         try:
             packet = self._socket.recv(_PACKET)
         except ConnectionError:
             packet = b""
+        if packet[:1] == b"x":
+            code, _, is_out_of_memory = packet[1:].partition(b" ")
+            self.exit = int(code), is_out_of_memory == b"1"
+            return None
         return ("stdout" if packet[:1] == b"o" else "stderr", packet[1:]) if packet else None
 
     def await_end(self, timeout: float | None) -> bool:
@@ -78,8 +87,13 @@ class Connection:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of it; the container goes on."""
         if self._socket:
             self._socket.close()
+            self._socket = None
 
 
 def _connect(directory: str) -> socket.socket | None:

@@ -1,30 +1,30 @@
 """All persistent containers of a state, and what can be done with them; no daemon has to run for it."""
 
 import signal
+import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 from runtime.container import heeds
 from runtime.engine import Engine
-from runtime.lifecycle import codec, ending, executing, groups, inspection, journal, logs, starting, usage
+from runtime.lifecycle import codec, ending, executing, groups, mounting, starting
 from runtime.lifecycle.attach import Connection
-from runtime.lifecycle.directory import Directory
 from runtime.lifecycle.errors import StatusError
 from runtime.lifecycle.record import Record
 from runtime.lifecycle.settings import RestartPolicy, Settings
-from runtime.network.model import Published
+from runtime.lifecycle.viewing import Viewing
+from runtime.network import model
 from runtime.spec import Limits
 from tare.state import State
 
-_Records = list[Record]
 _Ids = list[str]
 
 
-class Containers:
+class Containers(Viewing):
     """Persistent containers; a context that closes only the launcher it needed, and leaves them running.
 
     A container is named by its name, its id, or the beginning of its id, in every method.
@@ -34,21 +34,29 @@ class Containers:
     """
 
     def __init__(self, state: State) -> None:
-        self._state = state
-        self._directory = Directory(state.directory("containers2"))
-        self.events = journal.Journal(state.directory("events"))
+        super().__init__(state)
+        self._starter = starting.Starter(state, self._directory, self._roots, self.events)
         self._engine: Engine | None = None
         self._starting = threading.Lock()
 
     def create(self, settings: Settings, *, name: str = "") -> str:
-        """Put a container on disk without starting it; returns its id.
+        """Put a container with its root and its volumes on disk without starting it; returns its id.
 
         Raises:
             NameTakenError: another container has the name.
-            UsageError: the name can't be one.
+            UsageError: the name can't be one, or that of a volume.
+            ImageError: the image's layers aren't there, or the disk is full.
+            VolumeError: the disk is full.
         """
-        values = {"created_at": time.time_ns(), "settings": codec.encode(settings)}
-        record = self._directory.add(name, values)
+        with mounting.volumes_made(self._state, self._roots.chosen(settings)) as made:
+            values = {"created_at": time.time_ns(), "settings": codec.encode(made)}
+            record = self._directory.add(name, values)
+        try:
+            self._roots.make(record)
+            mounting.fill(self._state, self._roots, record)
+        except BaseException:
+            self.remove(record.id, force=True, volumes=True)
+            raise
         self._tell("create", record)
         return record.id
 
@@ -60,12 +68,46 @@ class Containers:
             StatusError: it is paused.
             TareError: it could not be started.
         """
+        self._start(name)
+
+    def start_attached(self, name: str) -> Connection:
+        """Start a container and attach to it, so that nothing it writes is missed; see Connection.
+
+        The container waits where its output isn't read. Its end is over once the connection is closed: who
+        calls `settle` before that spares its monitor the work. One that runs already is attached to.
+
+        Raises:
+            TareError: as `start`.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with theirs:
+                record = self._start(name, theirs.fileno())
+        except BaseException:
+            ours.close()
+            raise
+        if record:
+            return Connection(record, ours)
+        ours.close()
+        return self.attach(name)
+
+    def settle(self, name: str) -> None:
+        """See to a container whose end `start_attached` told, as its monitor would else.
+
+        One that is to be started again is left to its monitor.
+
+        Raises:
+            NoSuchContainerError: there is none any more.
+        """
         record = self.find(name)
-        with record.lock() as lock:
-            if record.status() == "running":
-                return
-            record.require("start", "created", "exited", "restarting")
-            self._launch(record, lock)
+        settings = record.settings
+        if settings.auto_remove:
+            self.remove(name, force=True, volumes=True)
+        elif settings.restart.name == "no":
+            with record.lock():
+                if not record.is_alive():
+                    starting.end_monitor(record)
+                    self._starter.clear(record)
 
     def run(self, settings: Settings, *, name: str = "") -> str:
         """Create and start a container; returns its id.
@@ -78,7 +120,7 @@ class Containers:
             self.start(identity)
         except BaseException:
             if settings.auto_remove:
-                self.remove(identity, force=True)
+                self.remove(identity, force=True, volumes=True)
             raise
         return identity
 
@@ -106,6 +148,7 @@ class Containers:
         if not ending.await_end(record, None if timeout < 0 else timeout):
             ending.send(record, signal.SIGKILL)
             ending.await_end(record, None)
+        self._starter.networks.quiet(record)
         self._tell("stop", record)
 
     def restart(self, name: str, *, timeout: float | None = None) -> None:
@@ -151,12 +194,13 @@ class Containers:
         """
         self._freeze(name, "unpause", "paused")
 
-    def remove(self, name: str, *, force: bool = False) -> None:
+    def remove(self, name: str, *, force: bool = False, volumes: bool = False) -> None:
         """Remove a container with all it wrote and its log.
 
         Args:
             name: the container.
             force: whether one that runs is killed.
+            volumes: whether its volumes that nobody named go with it.
 
         Raises:
             NoSuchContainerError: there is none.
@@ -171,7 +215,11 @@ class Containers:
                 record.require("remove", "created", "exited", "removing")
             starting.end_monitor(record)
             groups.remove(self._state, record.id)
+            self._starter.networks.release(record)
+            self._roots.remove(record)
             self._directory.remove(record)
+        if volumes:
+            mounting.remove_anonymous(self._state, record.settings)
         self._tell("destroy", record)
         self._directory.sweep()
         groups.remove_parents(self._state)
@@ -228,18 +276,6 @@ class Containers:
             record.write()
         self._tell("update", record)
 
-    def wait(self, name: str, *, timeout: float | None = None) -> int:
-        """The exit status of a container once it doesn't run; 0 for one that never did.
-
-        Raises:
-            NoSuchContainerError: there is none, or it is removed at its end before its status is read.
-            TimeoutError: it still runs after `timeout` seconds.
-        """
-        record = self.find(name)
-        if not ending.await_end(record, timeout):
-            raise TimeoutError("the container still runs")
-        return record.exit().code
-
     def exec(self, name: str, argv: Sequence[str], **options: Any) -> executing.Execution | None:
         """Run another command in a running container; see executing.execute for the options.
 
@@ -263,72 +299,29 @@ class Containers:
         connection.attach()
         return connection
 
-    def logs(self, name: str, **options: Any) -> Iterator[logs.Entry]:
-        """What a container wrote; see logs.read for the options.
+    def connect(self, network: str, name: str, connection: model.Connection) -> None:
+        """Connect a container to one more network: at once where it runs, else from its next start on.
 
         Raises:
             NoSuchContainerError: there is none.
-        """
-        return logs.read(self.find(name), **options)
-
-    def top(self, name: str) -> Sequence[usage.Process]:
-        """The processes of a running container.
-
-        Raises:
-            NoSuchContainerError: there is none.
-            StatusError: it doesn't run.
+            NetworkError: no such network, it is on it already, or an address is taken.
+            StatusError: it is in a network namespace that isn't its own.
         """
         record = self.find(name)
-        record.require("look into", "running", "paused")
-        return usage.processes(record)
+        with record.lock():
+            self._starter.networks.connect(record, network, connection)
 
-    def stats(self, name: str) -> usage.Usage:
-        """What a running container uses now.
+    def disconnect(self, network: str, name: str) -> None:
+        """Take a container off a network, also while it runs.
 
         Raises:
             NoSuchContainerError: there is none.
-            StatusError: it doesn't run.
+            NetworkError: it is not on it.
+            StatusError: it is in a network namespace that isn't its own.
         """
         record = self.find(name)
-        record.require("measure", "running", "paused")
-        return usage.read(record)
-
-    def inspect(self, name: str) -> dict[str, Any]:
-        """All that is known of a container, in the form of `docker inspect`.
-
-        Raises:
-            NoSuchContainerError: there is none.
-        """
-        return inspection.inspect(self.find(name))
-
-    def ports(self, name: str) -> Sequence[Published]:
-        """The ports of the host that lead to a container.
-
-        Raises:
-            NoSuchContainerError: there is none.
-        """
-        return self.find(name).settings.networking.publish
-
-    def list(self, *, every: bool = False, filters: Mapping[str, Sequence[str]] | None = None) -> _Records:
-        """Containers, the newest first.
-
-        Args:
-            every: also those that don't run.
-            filters: as those of `docker ps`: values by key, of which one has to hold for each key.
-
-        Raises:
-            UsageError: no such filter.
-        """
-        return inspection.select(self._directory, every=every, filters=filters or {})
-
-    def find(self, name: str) -> Record:
-        """The record of a container.
-
-        Raises:
-            NoSuchContainerError: there is none.
-            StatusError: several ids begin so.
-        """
-        return self._directory.find(name)
+        with record.lock():
+            self._starter.networks.disconnect(record, network)
 
     def recover(self) -> _Ids:
         """Start what should run and doesn't, as after a boot; returns the ids of those that could be."""
@@ -338,13 +331,15 @@ class Containers:
         """Remove or start again a container that has ended, as its settings ask; run by its monitor."""
         record = self.find(name)
         if record.settings.auto_remove:
-            self.remove(name, force=True)
+            self.remove(name, force=True, volumes=True)
             return
         with record.lock() as lock:
             restarts = int(record.state.get("restarts", 0))
             policy = record.settings.restart
-            is_over = not record.is_alive() and not record.is_stopped
-            if is_over and policy.applies(record.exit().code, restarts):
+            if record.is_alive():
+                return
+            self._starter.clear(record)
+            if not record.is_stopped and policy.applies(record.exit().code, restarts):
                 self._launch(record, lock, restarts=restarts + 1)
 
     def check_health(self, name: str) -> None:
@@ -377,9 +372,19 @@ class Containers:
     ) -> None:
         self.close()
 
-    def _launch(self, record: Record, lock: int, *, restarts: int = 0) -> None:
-        starting.launch(self._state, self.engine, record, lock, self.events, restarts=restarts)
+    def _launch(self, record: Record, lock: int, *, restarts: int = 0, client: int = -1) -> None:
+        self._starter.launch(self.engine, record, lock, restarts=restarts, client=client)
         self._tell("start", record)
+
+    def _start(self, name: str, client: int = -1) -> Record | None:
+        """Start a container; None for one that runs."""
+        record = self.find(name)
+        with record.lock() as lock:
+            if record.status() == "running":
+                return None
+            record.require("start", "created", "exited", "restarting")
+            self._launch(record, lock, client=client)
+        return record
 
     def _revive(self, record: Record) -> bool:
         from tare.errors import TareError

@@ -63,7 +63,11 @@ def _await(record: Record, connection: Connection, left: float | None) -> bool:
             return True
         poll = select.poll()
         poll.register(watched, select.POLLIN)
-        return bool(poll.poll(None if left is None else max(left, 0) * 1000))
+        if not poll.poll(None if left is None else max(left, 0) * 1000):
+            return False
+        connection.read()
+        record.told = connection.exit
+        return True
     finally:
         for descriptor in descriptors:
             os.close(descriptor)

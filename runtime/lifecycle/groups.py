@@ -2,38 +2,54 @@
 
 import fcntl
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from runtime import device_nodes
 from runtime.cgroups import creation, detect, device_program, device_rules, files
 from runtime.cgroups.hierarchy import PERIOD, mounted
 from runtime.cgroups.manager import Manager
 from runtime.rootless import userns
-from runtime.spec import Limits
+from runtime.spec import ContainerSpec, Limits
 from tare.state import PREFIX, State
 
+_DEVICES = "-devices"
+"""Ends the name of the parent of containers with devices of the host, which has no rules of its own: on
+version 1 a group can't be allowed more than its parent."""
 
-def create(state: State, identity: str, limits: Limits, resources: Mapping[str, Any]) -> Manager:
+
+def create(state: State, identity: str, spec: ContainerSpec, resources: Mapping[str, Any]) -> Manager:
     """Make a container's groups below this state's parent; those a crash left are removed before.
 
     Raises:
         CgroupError: no write access, or the host refuses a limit.
     """
     remove(state, identity)
-    version, paths, tops = _places(state, identity)
+    rules = device_nodes.rules(spec)
+    version, paths, tops = _places(state, identity, _DEVICES if rules else "")
     groups = Manager(version, paths, made=dict.fromkeys(paths.values()), tops=tops)
     try:
         for _ in creation.make(paths, tops):
             pass
-        creation.limit(paths, merged(limits, resources))
-        # On version 1 a group has the rules of its parent, which the engine has prepared.
-        if version == 2 and userns.is_privileged():
-            device_program.attach(groups.unified, device_rules.DEFAULTS)
+        creation.limit(paths, merged(spec.limits, resources))
+        if userns.is_privileged():
+            _limit_devices(paths, version, rules)
     except BaseException:
         groups.remove()
         raise
     return groups
+
+
+def _limit_devices(paths: Mapping[str, str], version: int, rules: "Sequence[device_rules.Rule]") -> None:
+    if version == 2:
+        device_program.attach(paths[""], rules or device_rules.DEFAULTS)
+    elif rules and "devices" in paths:
+        # Without any a group has the rules of its parent, which the engine has prepared.
+        from runtime.cgroups import resources_v1
+
+        resources_v1.limit_devices(paths["devices"], rules)
 
 
 def remove(state: State, identity: str) -> None:
@@ -42,12 +58,19 @@ def remove(state: State, identity: str) -> None:
     Raises:
         CgroupError: a group still has processes.
     """
-    version, paths, tops = _places(state, identity)
-    Manager(version, paths, made=dict.fromkeys(paths.values()), tops=tops).remove()
+    for kind in ("", _DEVICES):
+        version, paths, tops = _places(state, identity, kind)
+        groups = Manager(version, paths, made=dict.fromkeys(paths.values()), tops=tops)
+        if kind and not any(Path(path).parent.is_dir() for path in paths.values()):
+            continue
+        if groups.processes():
+            # Only those that share others' PID namespace outlive the first process.
+            groups.kill()
+        groups.remove()
 
 
-def _places(state: State, identity: str) -> "tuple[int, dict[str, str], dict[str, str]]":
-    return creation.places(f"/{PREFIX}{state.tag}/{identity}", identity)
+def _places(state: State, identity: str, kind: str) -> "tuple[int, dict[str, str], dict[str, str]]":
+    return creation.places(f"/{PREFIX}{state.tag}{kind}/{identity}", identity)
 
 
 def merged(limits: Limits, resources: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,7 +107,8 @@ def remove_parents(state: State) -> None:
             version1, unified = mounted()
             name = PREFIX + state.tag
             for top in (*(hierarchy.mountpoint for hierarchy in version1), *([unified] if unified else [])):
-                files.remove_if_empty(f"{top}/{name}")
+                for kind in ("", _DEVICES):
+                    files.remove_if_empty(f"{top}/{name}{kind}")
             detect.driver(name).close()
     finally:
         os.close(lock)

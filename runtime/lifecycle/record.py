@@ -38,6 +38,7 @@ class Record:
     Attributes:
         path: the directory.
         id: 64 hexadecimal digits.
+        told: exit status, and whether memory ran out, as the monitor told at the end; None before.
 
     Raises:
         NoSuchContainerError: it is gone.
@@ -47,6 +48,7 @@ class Record:
     def __init__(self, path: str) -> None:
         self.path = path
         self.id = os.path.basename(path)
+        self.told: tuple[int, bool] | None = None
         self.refresh()
 
     def refresh(self) -> None:
@@ -69,6 +71,11 @@ class Record:
     def name(self) -> str:
         """What people call it."""
         return str(self.values["name"])
+
+    def volumes(self) -> set[str]:
+        """Names of the volumes it has."""
+        mounts = self.values["settings"].get("mounts", ())
+        return {mount["source"] for mount in mounts if mount["kind"] == "volume"}
 
     def lock(self) -> "_Lock":
         """A context in which nobody else changes this container; what is on disk is read again."""
@@ -126,6 +133,9 @@ class Record:
         if not self.state:
             return Exit(0)
         found = self._exit()
+        if found is None and self.told:
+            # It was removed right at its end.
+            return Exit(*self.told)
         return found or Exit(KILLED, error="the container's monitor was killed")
 
     def _exit(self) -> Exit | None:

@@ -7,12 +7,17 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from runtime.engine import Engine, make_scratch
 from runtime.lifecycle import groups as control_groups
-from runtime.lifecycle import journal
+from runtime.lifecycle import journal, mounting, sharing
+from runtime.lifecycle.connecting import Connecting, connections
+from runtime.lifecycle.directory import Directory
 from runtime.lifecycle.record import Record, boot_id, has_ended
+from runtime.lifecycle.roots import Roots
 from runtime.monitor import program
 from runtime.spec import Bind, ContainerSpec
 from tare.errors import TareError
@@ -28,63 +33,100 @@ _COMMAND = "import sys; sys.path.insert(0, sys.argv[1]); from runtime.lifecycle.
 _PROJECT = str(Path(__file__).parents[2])
 
 
-def launch(
-    state: State, engine: Engine, record: Record, lock: int, events: journal.Journal, *, restarts: int = 0
-) -> None:
-    """Start a container that doesn't run, and whose lock the caller holds.
+class Starter:
+    """Starts persistent containers of a state.
 
     Args:
-        state: where it is.
-        engine: starts it.
-        record: the container.
-        lock: descriptor of the lock.
-        events: where its end will be told.
-        restarts: how often it was started again in a row.
-
-    Raises:
-        TareError: it could not be started, which is on record too.
+        state: where they are.
+        directory: of all of them.
+        roots: theirs.
+        events: where what happens to them is told.
     """
-    end_monitor(record)
-    delay = _delay(record, restarts)
-    spec = prepared_spec(record)
-    record.mark_stopped(False)
-    run = record.run + 1
-    try:
-        groups = control_groups.create(state, record.id, spec.limits, record.settings.resources)
-        values = {
-            "run": run,
-            "boot": boot_id(),
-            "cgroups": groups.saved(),
-            "restarts": restarts,
-            "delay": delay,
-        }
+
+    def __init__(self, state: State, directory: Directory, roots: Roots, events: journal.Journal) -> None:
+        self._state = state
+        self._directory = directory
+        self._roots = roots
+        self._events = events
+
+    @cached_property
+    def networks(self) -> Connecting:
+        """The containers on networks."""
+        return Connecting(self._state, self._directory)
+
+    def launch(
+        self, engine: Engine, record: Record, lock: int, *, restarts: int = 0, client: int = -1
+    ) -> None:
+        """Start a container that doesn't run, and whose lock the caller holds.
+
+        Args:
+            engine: starts it.
+            record: the container.
+            lock: descriptor of the lock.
+            restarts: how often it was started again in a row.
+            client: descriptor of a socket that is attached to it from the beginning on, none when negative.
+
+        Raises:
+            TareError: it could not be started, which is on record too.
+        """
+        end_monitor(record)
+        delay = _delay(record, restarts)
+        record.mark_stopped(False)
+        run = record.run + 1
+        try:
+            with sharing.joined(self._directory, record, prepared_spec(record)) as shared:
+                self._launch(
+                    engine, record, lock, shared, {"run": run, "restarts": restarts, "delay": delay}, client
+                )
+        except TareError as error:
+            record.refresh()
+            if record.run == run:
+                end_monitor(record)
+                record.state["run"] = run - 1
+            self.clear(record)
+            record.fail(error.exit_code, str(error), time.time_ns())
+            raise
+        record.refresh()
+
+    def _launch(
+        self,
+        engine: Engine,
+        record: Record,
+        lock: int,
+        spec: ContainerSpec,
+        values: dict[str, Any],
+        client: int,
+    ) -> None:
+        settings = record.settings
+        spec = self._roots.apply(record, spec)
+        spec = self.networks.lead(record, mounting.apply(self._state, settings.mounts, spec))
+        groups = control_groups.create(self._state, record.id, spec, settings.resources)
+        values = {**values, "boot": boot_id(), "cgroups": groups.saved()}
         options = [
-            "-n", str(run), "-o", control_groups.oom_file(groups),
-            *_options(state, record, events, delay),
+            "-n", str(values["run"]), "-o", control_groups.oom_file(groups),
+            *_options(self._state, record, self._events, values["delay"]),
             *(word for path in dict.fromkeys(groups.paths.values()) for word in ("-g", path)),
         ]  # fmt: skip
-        settings = record.settings
         layer = f"{record.path}/layer"
-        if not os.path.isdir(f"{layer}/work"):  # noqa: PTH112 - plain strings
+        if not settings.chain and not os.path.isdir(f"{layer}/work"):  # noqa: PTH112 - plain strings
             shutil.rmtree(layer, ignore_errors=True)
             make_scratch(layer, spec)
         engine.detach(
             spec,
-            f"{PREFIX}{state.tag}-{record.id[:12]}",
+            f"{PREFIX}{self._state.tag}-{record.id[:12]}",
             directory=layer,
             groups=groups,
             watch=(record.path, values, program.words(), options, settings.tty, settings.open_stdin),
             lock=lock,
+            client=client,
         )
-    except TareError as error:
-        record.refresh()
-        if record.run == run:
-            end_monitor(record)
-            record.state["run"] = run - 1
-        control_groups.remove(state, record.id)
-        record.fail(error.exit_code, str(error), time.time_ns())
-        raise
-    record.refresh()
+        self.networks.announce(record)
+
+    def clear(self, record: Record) -> None:
+        """Give back what a container that has ended has beside what it wrote; its addresses stay its own."""
+        control_groups.remove(self._state, record.id)
+        self.networks.quiet(record)
+        self._roots.release(record)
 
 
 def prepared_spec(record: Record) -> ContainerSpec:
@@ -147,6 +189,8 @@ def _options(state: State, record: Record, events: journal.Journal, delay: int) 
         options += _words("-a", "ended", state, record)
     elif settings.restart.name != "no":
         options += ["-r", str(delay), *_words("-a", "ended", state, record)]
+    elif connections(record):
+        options += _words("-a", "ended", state, record)
     return options
 
 

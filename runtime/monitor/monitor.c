@@ -4,7 +4,7 @@
  * directory, which is its working directory, an event, the control groups removed. Then it becomes the command
  * that removes the container or starts it again, if there is one. See launcher.py for who starts it.
  *
- *     tarebox-monitor watch PID PIDFD SOCKET OUT ERR IN [-n RUN] [-s BYTES] [-f FILES] [-o OOMFILE] [-g GROUP]... [-e EVENTS]
+ *     tarebox-monitor watch PID PIDFD SOCKET OUT ERR IN [-t CLIENT] [-n RUN] [-s BYTES] [-f FILES] [-o OOMFILE] [-g GROUP]... [-e EVENTS]
  *                     [-d EVENT] [-i MS] [-c WORD]... [-r MS] [-a WORD]...
  *     tarebox-monitor init COMMAND...
  *     tarebox-monitor reap PID
@@ -42,8 +42,9 @@ static void add(char **words, int *count, char *word)
 
 static void parse(int count, char **arguments)
 {
-    for (int option; (option = getopt(count, arguments, "n:s:f:o:g:e:d:i:c:r:a:")) != -1;)
+    for (int option; (option = getopt(count, arguments, "t:n:s:f:o:g:e:d:i:c:r:a:")) != -1;)
         switch (option) {
+        case 't': first_client = atoi(optarg); break;
         case 'n': run = optarg; break;
         case 's': log_max_size = atol(optarg); break;
         case 'f': log_max_files = atoi(optarg); break;
@@ -117,10 +118,9 @@ static void append(const char *path, const char *status, int64_t time, int code)
 }
 
 /* The record is whole or not there at all, even after a power cut. */
-static void record(int code)
+static void record(int code, bool is_out_of_memory)
 {
     int64_t ended = now();
-    bool is_out_of_memory = was_out_of_memory();
     int file = open(".exit.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
     dprintf(file, "{\"run\": %s, \"exit_code\": %d, \"oom_killed\": %s, \"finished_at\": %lld}", run, code,
@@ -163,6 +163,9 @@ static void serve(int pidfd)
         int count = attach_poll(polled + 4);
         int64_t left = due - milliseconds();
 
+        /* What a first client doesn't read the container can't write. */
+        if (attach_is_behind())
+            polled[1].fd = polled[2].fd = -1;
         if (poll(polled, count + 4, !due || checking >= 0 ? -1 : left > 0 ? (int)left : 0) == 0)
             run_check();
         if (polled[3].revents) {
@@ -184,8 +187,9 @@ static void serve(int pidfd)
 static int watch(char **numbers)
 {
     pid_t pid = atoi(numbers[0]);
-    int pidfd = atoi(numbers[1]), status = 0;
+    int pidfd = atoi(numbers[1]), status = 0, code;
     int64_t started = now();
+    bool is_out_of_memory;
 
     listener = atoi(numbers[2]);
     out.fd = atoi(numbers[3]);
@@ -199,6 +203,7 @@ static int watch(char **numbers)
     signal(SIGHUP, SIG_IGN);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     log_open();
+    attach_open();
     serve(pidfd);
     if (checking >= 0)
         syscall(SYS_pidfd_send_signal, checking, SIGKILL, NULL, 0);
@@ -206,10 +211,12 @@ static int watch(char **numbers)
         ;
     drain(&out, 'o');
     drain(&err, 'e');
-    record(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+    code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    is_out_of_memory = was_out_of_memory();
+    record(code, is_out_of_memory);
     for (int i = 0; i < group_count; i++)
         rmdir(groups[i]);
-    attach_close();
+    attach_close(code, is_out_of_memory);
     if (!after_count)
         return 0;
     poll(NULL, 0, now() - started >= LONG_RUN && restart_delay ? SHORTEST_DELAY : restart_delay);

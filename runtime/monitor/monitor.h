@@ -25,11 +25,13 @@ void log_flush(struct stream *stream);
 int64_t now(void);
 
 /* attach.c: a socket whose packets start with a letter; see attach.py of the lifecycle package */
-extern int input_fd, listener;
+extern int input_fd, listener, first_client;
+void attach_open(void);
 int attach_poll(struct pollfd *polled);
 void attach_events(const struct pollfd *polled, int count);
 void attach_output(char kind, const char *data, size_t size);
-void attach_close(void);
+bool attach_is_behind(void);
+void attach_close(int code, bool is_out_of_memory);
 
 /* init.c: process 1 of a container with --init */
 int init(char **command);

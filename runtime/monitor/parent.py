@@ -33,11 +33,17 @@ class Parent:
         watch: the container's directory, which gets `state.json`; what that says beside the process; the
             monitor's program as words, and its options; whether the container has a terminal; whether it has
             input.
+        client: descriptor of a socket that is attached from the beginning on, -1 for none.
+        pid_namespace: path of the one to clone in; this process's own when empty.
     """
 
-    def __init__(self, channel: light.socket.socket, host: int, watch: Watch) -> None:
+    def __init__(
+        self, channel: light.socket.socket, host: int, watch: Watch, client: int, pid_namespace: str
+    ) -> None:
         self._channel = channel
         self._host = host
+        self._client = client
+        self._pid_namespace = pid_namespace
         self._directory, self._state, self._program, self._options, self._terminal, self._input = watch
         self._what = "detach"
         self._given = -1
@@ -74,7 +80,7 @@ class Parent:
         listener = self._listen()
         console, theirs = light.socket.socketpair() if self._terminal else (None, None)
         self._what = "clone"
-        pid, pidfd = clone()
+        pid, pidfd = self._cloned(clone)
         if pid == 0:
             child = Child(
                 self._channel,
@@ -97,6 +103,20 @@ class Parent:
         os.chdir(self._directory)
         os.umask(0o022)
         self._become(pid, (pidfd, listener.fileno(), *kept))
+
+    def _cloned(self, clone: Callable[[], tuple[int, int]]) -> tuple[int, int]:
+        """Clone, in another PID namespace where that is asked for; checks and restarts aren't born there."""
+        if not self._pid_namespace:
+            return clone()
+        own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        other = os.open(self._pid_namespace, os.O_RDONLY | os.O_CLOEXEC)
+        syscalls.setns(other, syscalls.CLONE_NEWPID)
+        os.close(other)
+        pid, pidfd = clone()
+        if pid:
+            syscalls.setns(own, syscalls.CLONE_NEWPID)
+            os.close(own)
+        return pid, pidfd
 
     def _tell(self, message: tuple[object, ...], descriptors: Sequence[int] = ()) -> None:
         """Tell the engine, if it is still there; the container outlives it."""
@@ -144,11 +164,12 @@ class Parent:
         return listener
 
     def _become(self, pid: int, descriptors: Sequence[int]) -> None:
-        for descriptor in descriptors:
+        for descriptor in (*descriptors, self._client):
             if descriptor >= 0:
                 os.set_inheritable(descriptor, True)
         numbers = [str(number) for number in (pid, *descriptors)]
-        os.execve(self._program[0], [*self._program, "watch", *numbers, *self._options], os.environ)
+        options = ["-t", str(self._client), *self._options] if self._client >= 0 else self._options
+        os.execve(self._program[0], [*self._program, "watch", *numbers, *options], os.environ)
 
 
 def start_time(pid: int) -> int:

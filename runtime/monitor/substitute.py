@@ -97,13 +97,59 @@ def _whole(data: bytes) -> int:
 class _Attached:
     """The socket and its clients."""
 
-    def __init__(self, listener: int, given: int) -> None:
+    def __init__(self, listener: int, given: int, first: int) -> None:
         self.listener = socket.socket(fileno=listener)
         self.given = given
-        self.clients: dict[socket.socket, bool] = {}
+        self.first = socket.socket(fileno=first) if first >= 0 else None
+        self.clients: dict[socket.socket, bool] = {self.first: True} if self.first else {}
+        self.kept: list[bytes] = []
+
+    def give(self) -> None:
+        """Give the first client what it has room for."""
+        try:
+            while self.kept and self.first:
+                self.first.send(self.kept[0], socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+                del self.kept[0]
+        except BlockingIOError:
+            return
+        except OSError:
+            if self.first:
+                self._drop(self.first)
+
+    def close(self, code: int, is_out_of_memory: bool) -> None:
+        """Tell all of the end, and wait until the first client is gone."""
+        packet = b"x%d %d" % (code, is_out_of_memory)
+        with suppress(FileNotFoundError):
+            os.unlink("attach")
+        self.listener.close()
+        for client in [client for client in self.clients if client is not self.first]:
+            with suppress(OSError):
+                client.send(packet, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            self._drop(client)
+        self.kept.append(packet)
+        while self.first:
+            self.give()
+            if self.first:
+                poll = select.poll()
+                poll.register(self.first, select.POLLIN | (select.POLLOUT if self.kept else 0))
+                if poll.poll()[0][1] & ~select.POLLOUT:
+                    self.discard(self.first)
+
+    def discard(self, client: socket.socket) -> None:
+        """Take a packet that nobody needs any more."""
+        try:
+            packet = client.recv(_STEP, socket.MSG_DONTWAIT)
+        except OSError:
+            packet = b""
+        if not packet:
+            self._drop(client)
 
     def output(self, kind: bytes, data: bytes) -> None:
-        for client in [client for client, is_attached in self.clients.items() if is_attached]:
+        if self.first:
+            self.kept.append(kind + data)
+            self.give()
+        others = [client for client, is_attached in self.clients.items() if is_attached]
+        for client in [client for client in others if client is not self.first]:
             try:
                 client.settimeout(_PATIENCE)
                 client.send(kind + data, socket.MSG_NOSIGNAL)
@@ -138,6 +184,9 @@ class _Attached:
                 data = data[os.write(self.given, data) :]
 
     def _drop(self, client: socket.socket) -> None:
+        if client is self.first:
+            self.first = None
+            self.kept.clear()
         del self.clients[client]
         client.close()
 
@@ -151,7 +200,7 @@ class _Monitor:
         self._after = [value for option, value in options if option == "-a"]
         log = _Log(int(self._single.get("-s", 0)), int(self._single.get("-f", 1)))
         self._streams = [_Stream(out, "stdout", log), _Stream(err, "stderr", log)]
-        self._attached = _Attached(listener, given)
+        self._attached = _Attached(listener, given, int(self._single.get("-t", -1)))
 
     def watch(self) -> NoReturn:
         started = time.monotonic()
@@ -164,14 +213,13 @@ class _Monitor:
                     pass
                 stream.end()
         code = os.waitstatus_to_exitcode(status)
-        self._record(code if code >= 0 else 128 - code)
+        code = code if code >= 0 else 128 - code
+        is_out_of_memory = self._was_out_of_memory()
+        self._record(code, is_out_of_memory)
         for group in self._groups:
             with suppress(OSError):
                 os.rmdir(group)
-        with suppress(FileNotFoundError):
-            os.unlink("attach")
-        for client in (*self._attached.clients, self._attached.listener):
-            client.close()
+        self._attached.close(code, is_out_of_memory)
         if self._after:
             delay = int(self._single.get("-r", 0)) / 1000
             time.sleep(min(delay, _SHORTEST_DELAY) if time.monotonic() - started > _LONG_RUN else delay)
@@ -183,35 +231,45 @@ class _Monitor:
         due = time.monotonic() + interval
         check: subprocess.Popen[bytes] | None = None
         while True:
-            poll = select.poll()
-            poll.register(self._pidfd, select.POLLIN)
-            by_descriptor = {stream.fd: stream for stream in self._streams if stream.fd >= 0}
-            clients = {client.fileno(): client for client in self._attached.clients}
-            listeners = [self._attached.listener.fileno()] if len(clients) < _CLIENTS else []
-            for descriptor in (*by_descriptor, *clients, *listeners):
-                poll.register(descriptor, select.POLLIN)
-            left = max(due - time.monotonic(), 0) * 1000 if self._check else None
-            ready = [descriptor for descriptor, _ in poll.poll(left)]
+            ready = self._ready(max(due - time.monotonic(), 0) * 1000 if self._check else None)
             if self._check and time.monotonic() >= due:
                 if check is None or check.poll() is not None:
                     check = subprocess.Popen(
                         self._check, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
                     )
                 due = time.monotonic() + interval
-            for descriptor in ready:
-                if stream := by_descriptor.get(descriptor):
-                    if not self._copy(stream):
-                        stream.end()
-                        stream.fd = -1
-                elif client := clients.get(descriptor):
+            for stream in self._streams:
+                if stream.fd in ready and not self._copy(stream):
+                    stream.end()
+                    stream.fd = -1
+            for client in list(self._attached.clients):
+                if client.fileno() in ready:
                     self._attached.packet(client)
-                elif descriptor != self._pidfd:
-                    self._attached.accept()
+            if self._attached.listener.fileno() in ready:
+                self._attached.accept()
             if self._pidfd in ready:
                 break
         if check and check.poll() is None:
             check.kill()
             check.wait()
+
+    def _ready(self, left: float | None) -> set[int]:
+        """Descriptors with something to take; waits for `left` milliseconds."""
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        # What a first client doesn't read the container can't write.
+        streams = [] if self._attached.kept else self._streams
+        clients = self._attached.clients
+        listeners = [self._attached.listener] if len(clients) < _CLIENTS else []
+        outputs = [stream.fd for stream in streams if stream.fd >= 0]
+        for descriptor in (*outputs, *(each.fileno() for each in (*clients, *listeners))):
+            poll.register(descriptor, select.POLLIN)
+        if self._attached.kept and self._attached.first:
+            poll.register(self._attached.first, select.POLLIN | select.POLLOUT)
+        events = poll.poll(left)
+        if any(event & select.POLLOUT for _, event in events):
+            self._attached.give()
+        return {descriptor for descriptor, event in events if event & ~select.POLLOUT}
 
     def _copy(self, stream: _Stream) -> bool:
         try:
@@ -223,9 +281,8 @@ class _Monitor:
             stream.take(data)
         return bool(data)
 
-    def _record(self, code: int) -> None:
+    def _record(self, code: int, is_out_of_memory: bool) -> None:
         ended = time.time_ns()
-        is_out_of_memory = self._was_out_of_memory()
         values = {
             "run": int(self._single.get("-n", 0)),
             "exit_code": code,
@@ -254,9 +311,9 @@ class _Monitor:
 def main() -> NoReturn:
     """Watch the container of the arguments; see monitor.c for them."""
     numbers, rest = sys.argv[2:8], sys.argv[8:]
-    for descriptor in map(int, numbers[1:]):
+    options, _ = getopt.getopt(rest, "t:n:s:f:o:g:e:d:i:c:r:a:")
+    for descriptor in (*map(int, numbers[1:]), int(dict(options).get("-t", -1))):
         if descriptor >= 0:
             os.set_inheritable(descriptor, False)
-    options, _ = getopt.getopt(rest, "n:s:f:o:g:e:d:i:c:r:a:")
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     _Monitor(numbers, options).watch()

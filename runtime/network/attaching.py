@@ -151,7 +151,8 @@ class Attaching:
                     hosts.write("".join(lines) + others)
                 if pid:
                     with _namespace(pid) as namespace:
-                        own = own.with_endpoints([self._plug(endpoint, namespace, is_way_out=False)])
+                        is_way_out = endpoint == self._way_out(own)
+                        own = own.with_endpoints([self._plug(endpoint, namespace, is_way_out=is_way_out)])
             except BaseException:
                 self._members.free(container, network, endpoint)
                 raise

@@ -82,18 +82,83 @@ class Filesystem(Base):
         for name in devices.DIRECTORIES:
             os.mkdir(name, 0o755, dir_fd=self._dev)
 
-    def bind(self, source: str, target: str, attributes: int) -> None:
-        """Mount a path of the host at `target`, resolved as if the root were / already."""
+    def bind(
+        self,
+        namespace: str,
+        source: str,
+        target: str,
+        recursive: int,
+        changes: Sequence[tuple[int, int, int]],
+    ) -> None:
+        """Mount a path of the host at `target`, resolved as if the root were / already.
+
+        Args:
+            namespace: path of the mount namespace the source is in; this process's own when empty.
+            source: the path.
+            target: where.
+            recursive: AT_RECURSIVE for what is mounted below to come with it, or 0.
+            changes: MOUNT_ATTR_* to set, propagation, and AT_RECURSIVE where that is for all below as well.
+        """
         self._detail = source
-        tree = syscalls.open_tree(syscalls.AT_FDCWD, source, syscalls.OPEN_TREE_CLONE | syscalls.AT_RECURSIVE)
-        if attributes:
-            syscalls.mount_setattr(tree, "", attributes=attributes, recursive=True)
+        tree = self._tree(namespace, source, syscalls.OPEN_TREE_CLONE | recursive)
+        for attributes, propagation, below in changes:
+            syscalls.mount_setattr(
+                tree, "", attributes=attributes, propagation=propagation, recursive=bool(below)
+            )
         self._detail = target
         is_directory = stat.S_ISDIR(os.fstat(tree).st_mode)
         place = self._bind_target(target, is_directory)
         syscalls.move_mount(tree, place)
         os.close(tree)
         os.close(place)
+
+    def _tree(self, namespace: str, source: str, flags: int) -> int:
+        if not namespace:
+            return syscalls.open_tree(syscalls.AT_FDCWD, source, flags)
+        own = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        other = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
+        here = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        syscalls.setns(other, syscalls.CLONE_NEWNS)
+        try:
+            return syscalls.open_tree(syscalls.AT_FDCWD, source, flags)
+        finally:
+            syscalls.setns(own, syscalls.CLONE_NEWNS)
+            os.fchdir(here)
+            for descriptor in (own, other, here):
+                os.close(descriptor)
+
+    def tmpfs(self, target: str, attributes: int, options: Sequence[tuple[str, str | None]]) -> None:
+        """Mount a filesystem in memory, with the mode of the directory that is there unless it is said."""
+        self._detail = target
+        place = self._existing(target)
+        mode = stat.S_IMODE(os.fstat(place).st_mode) if place >= 0 else 0o1777
+        if place < 0:
+            place = self._bind_target(target, True)
+        context = syscalls.fsopen("tmpfs")
+        syscalls.fsconfig_string(context, "mode", f"{mode:o}")
+        for key, value in options:
+            if value is None:
+                syscalls.fsconfig_flag(context, key)
+            else:
+                syscalls.fsconfig_string(context, key, value)
+        syscalls.fsconfig_create(context)
+        mounted = syscalls.fsmount(context, attributes)
+        syscalls.move_mount(mounted, place)
+        for descriptor in (context, mounted, place):
+            os.close(descriptor)
+
+    def device(self, target: str, mode: int, number: int, uid: int, gid: int) -> None:
+        """Make a device node in place of what is there."""
+        self._detail = target
+        directory, _, name = target.rpartition("/")
+        parent = self._bind_target(directory or "/", True)
+        try:  # noqa: SIM105 - contextlib is slow to import
+            os.unlink(name, dir_fd=parent)
+        except FileNotFoundError:
+            pass
+        os.mknod(name, mode, number, dir_fd=parent)
+        os.chown(name, uid, gid, dir_fd=parent, follow_symlinks=False)
+        os.close(parent)
 
     def mask(self, paths: Sequence[str]) -> None:
         """Hide files behind /dev/null, directories behind an empty one; missing paths are no fault."""

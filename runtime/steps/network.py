@@ -1,4 +1,4 @@
-"""Steps that touch the UTS and network namespaces."""
+"""Steps that touch the UTS, network and IPC namespaces."""
 
 from __future__ import annotations
 
@@ -19,11 +19,20 @@ class Network(Base):
         """Bring the loopback interface up."""
         interface.up("lo")
 
-    def join_network(self, path: str) -> None:
-        """Enter the network namespace of another container, given as below /proc/PID/ns."""
+    def join(self, path: str, flag: int) -> None:
+        """Enter a namespace of another container, given by a path and its CLONE_NEW* flag."""
         self._detail = path
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            syscalls.setns(descriptor, syscalls.CLONE_NEWNET)
+            syscalls.setns(descriptor, flag)
+        finally:
+            os.close(descriptor)
+
+    def sysctl(self, name: str, value: str) -> None:
+        """Set a kernel parameter of the process's namespaces; its name with dots."""
+        self._detail = name
+        descriptor = os.open(f"/proc/sys/{name.replace('.', '/')}", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(descriptor, value.encode())
         finally:
             os.close(descriptor)

@@ -26,6 +26,15 @@ class Privileges(Base):
             except ValueError as error:
                 raise OSError(errno.EPERM, str(error)) from error
 
+    def oom_score_adj(self, score: int) -> None:
+        """Set how likely the kernel kills it when memory is short."""
+        self._detail = str(score)
+        descriptor = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(descriptor, str(score).encode())
+        finally:
+            os.close(descriptor)
+
     def bounding_set(self, dropped: Sequence[int]) -> None:
         """Drop capabilities from the bounding set for good."""
         for number in dropped:
@@ -46,6 +55,6 @@ class Privileges(Base):
         """Give up gaining privileges through exec."""
         syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
 
-    def seccomp(self, program: bytes) -> None:
-        """Install the system call filter."""
-        syscalls.seccomp_filter(program, syscalls.SECCOMP_FILTER_FLAG_SPEC_ALLOW)
+    def seccomp(self, program: bytes, flags: int = syscalls.SECCOMP_FILTER_FLAG_SPEC_ALLOW) -> None:
+        """Install the system call filter; flags are SECCOMP_FILTER_FLAG_*."""
+        syscalls.seccomp_filter(program, flags)

@@ -11,6 +11,9 @@ from runtime.storage.protocol import Driver
 from tare.errors import UsageError
 from tare.state import PREFIX, State
 
+VARIABLE = "TAREBOX_STORAGE_DRIVER"
+"""The environment variable that names the driver."""
+
 
 def names() -> tuple[str, ...]:
     """The drivers there are."""
@@ -22,10 +25,15 @@ def names() -> tuple[str, ...]:
 def driver(state: State, name: str = "") -> Driver:
     """A state's driver: the named one, or the one that has layers there, or the best that can be used here.
 
+    Args:
+        state: where it keeps everything.
+        name: what TAREBOX_STORAGE_DRIVER says when empty.
+
     Raises:
         UsageError: none has that name, or this host can't use it.
     """
     parent = state.directory("layers")
+    name = name or os.environ.get(VARIABLE, "")
     if not name:
         used = [candidate for candidate in names() if _has_layers(parent / candidate)]
         candidates = used or names()

@@ -1,6 +1,7 @@
 import gc
 import os
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -8,9 +9,13 @@ from pathlib import Path
 import pytest
 from leftovers import leftovers
 
-from runtime import ContainerSpec, bootstrap_busybox
+from runtime import ContainerSpec, bootstrap_busybox, interface, syscalls
 from runtime.clean import clean
-from runtime.lifecycle import Containers, Settings
+from runtime.image.bootstrap_busybox import bootstrap_busybox as bootstrap_image
+from runtime.image.layers import unpack_layers
+from runtime.image.store import ImageStore
+from runtime.lifecycle import Containers, Networking, Settings
+from runtime.storage import registry
 from tare.state import State
 
 
@@ -48,9 +53,10 @@ def containers(state) -> Iterator[Containers]:
 
 @pytest.fixture
 def settings(image) -> Callable[..., Settings]:
-    """Settings for a command in the busybox image."""
+    """Settings for a command in the busybox image, on no network unless they say so."""
 
     def made(*argv: str, spec: dict | None = None, **fields) -> Settings:
+        fields.setdefault("networking", Networking("none"))
         return Settings(ContainerSpec(image, argv, **(spec or {})), image="busybox", **fields)
 
     return made
@@ -87,3 +93,42 @@ def killed() -> Callable[[int], None]:
             os.close(descriptor)
 
     return kill
+
+
+@pytest.fixture(scope="session")
+def bootstrapped(tmp_path_factory) -> Path:
+    """The root of a state with the image busybox:latest, its layer unpacked."""
+    root = tmp_path_factory.mktemp("bootstrapped")
+    state = State.at(root)
+    store = ImageStore(state)
+    image = bootstrap_image(store)
+    with store.content.adding():
+        unpack_layers(store.content, image, registry.driver(state))
+    return root
+
+
+@pytest.fixture
+def stored(state, bootstrapped) -> Callable[..., Settings]:
+    """Settings for a command in the busybox image of the state's store."""
+    subprocess.run(("cp", "-al", f"{bootstrapped}/data/.", state.data), check=True)
+    image = ImageStore(state).get("busybox")
+
+    def made(*argv: str, spec: dict | None = None, **fields) -> Settings:
+        fields.setdefault("networking", Networking("none"))
+        chosen = ContainerSpec(Path("/nonexistent"), argv, **(spec or {}))
+        return Settings(chosen, image="busybox", image_id=image.id, chain=image.layers[-1], **fields)
+
+    return made
+
+
+@pytest.fixture
+def host() -> Iterator[None]:
+    """A network namespace of the test's own, in which it is the host."""
+    own = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        syscalls.unshare(syscalls.CLONE_NEWNET)
+        interface.up("lo")
+        yield
+    finally:
+        syscalls.setns(own, syscalls.CLONE_NEWNET)
+        os.close(own)

@@ -20,13 +20,13 @@ STARTER = """\
 import sys
 from pathlib import Path
 from runtime import ContainerSpec
-from runtime.lifecycle import Containers, Settings
+from runtime.lifecycle import Containers, Networking, Settings
 from tare.state import State
 containers = Containers(State.at(Path(sys.argv[1])))
 spec = ContainerSpec(Path(sys.argv[2]), ("sleep", "1000"))
 print("ready", flush=True)
 for number in range(100):
-    containers.run(Settings(spec, image=str(number)))
+    containers.run(Settings(spec, image=str(number), networking=Networking("none")))
 """
 
 

@@ -74,7 +74,7 @@ def test_joining_another_containers_namespace(lab):
     pid = os.fork()
     if pid == 0:
         step = Network.__new__(Network)
-        step.perform([("join_network", path)])
+        step.perform([("join", path, syscalls.CLONE_NEWNET)])
         os._exit(Path("/proc/self/ns/net").readlink() != Path(path).readlink())
     assert os.waitpid(pid, 0)[1] == 0
 
