@@ -39,7 +39,7 @@ def run(options: argparse.Namespace, state: State) -> int:
     from runtime.commandline.formats import plain
     from runtime.commandline.template import Template
     from runtime.commandline.units import parse_time
-    from runtime.lifecycle.containers import Containers
+    from runtime.lifecycle.viewing import Viewing
 
     now = time.time_ns()
     since = parse_time(options.since, now) if options.since else now
@@ -47,11 +47,11 @@ def run(options: argparse.Namespace, state: State) -> int:
     wanted = filters.parse(options.filter)
     filters.select((), _FILTERS, wanted)
     template = None if options.format in ("", "json") else Template(plain(options.format))
-    with Containers(state) as containers:
-        follow = until is None or until > now
-        for event in containers.events.read(since=since, until=until, follow=follow):
-            if filters.select([event], _FILTERS, wanted):
-                print(_shown(event, options.format, template), flush=True)
+    containers = Viewing(state)
+    follow = until is None or until > now
+    for event in containers.events.read(since=since, until=until, follow=follow):
+        if filters.select([event], _FILTERS, wanted):
+            print(_shown(event, options.format, template), flush=True)
     return 0
 
 

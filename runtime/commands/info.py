@@ -66,11 +66,11 @@ def _known(state: State) -> dict[str, Any]:
     from runtime.cgroups import detect
     from runtime.image.registry_config import Registries
     from runtime.image.store import ImageStore
-    from runtime.lifecycle.containers import Containers
+    from runtime.lifecycle.viewing import Viewing
     from runtime.storage import registry
 
-    with Containers(state) as containers:
-        statuses = Counter(record.status() for record in containers.list(every=True))
+    containers = Viewing(state)
+    statuses = Counter(record.status() for record in containers.list(every=True))
     groups = detect.driver(PREFIX + state.tag)
     host = os.uname()
     return {

@@ -10,9 +10,9 @@ from tare.state import State
 
 if TYPE_CHECKING:
     from runtime.commandline.formats import Row
-    from runtime.lifecycle.containers import Containers
     from runtime.lifecycle.record import Record
     from runtime.lifecycle.usage import Usage
+    from runtime.lifecycle.viewing import Viewing
 
 SUMMARY = "show what containers use, again and again"
 _COLUMNS = {
@@ -43,21 +43,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, state: State) -> int:
     """Show it, every second until it is interrupted."""
     from runtime.commandline.formats import lines
-    from runtime.lifecycle.containers import Containers
+    from runtime.lifecycle.viewing import Viewing
 
-    with Containers(state) as containers:
-        before = _measure(containers, _wanted(containers, options))
-        while True:
-            # What a processor does can only be seen over some time.
-            time.sleep(_INTERVAL)
-            records = _wanted(containers, options)
-            usages = _measure(containers, records)
-            rows = _rows(records, before, usages)
-            shown = lines(rows, columns=_COLUMNS, format=options.format, no_trunc=options.no_trunc)
-            _print(shown, over=sys.stdout.isatty() and not options.no_stream)
-            if options.no_stream:
-                return 0
-            before = usages
+    containers = Viewing(state)
+    before = _measure(containers, _wanted(containers, options))
+    while True:
+        # What a processor does can only be seen over some time.
+        time.sleep(_INTERVAL)
+        records = _wanted(containers, options)
+        usages = _measure(containers, records)
+        rows = _rows(records, before, usages)
+        shown = lines(rows, columns=_COLUMNS, format=options.format, no_trunc=options.no_trunc)
+        _print(shown, over=sys.stdout.isatty() and not options.no_stream)
+        if options.no_stream:
+            return 0
+        before = usages
 
 
 def _print(lines: Sequence[str], *, over: bool) -> None:
@@ -66,13 +66,13 @@ def _print(lines: Sequence[str], *, over: bool) -> None:
     sys.stdout.flush()
 
 
-def _wanted(containers: "Containers", options: argparse.Namespace) -> "list[Record]":
+def _wanted(containers: "Viewing", options: argparse.Namespace) -> "list[Record]":
     if options.names:
         return [containers.find(name) for name in options.names]
     return containers.list(every=options.all)
 
 
-def _measure(containers: "Containers", records: "Sequence[Record]") -> "dict[str, Usage]":
+def _measure(containers: "Viewing", records: "Sequence[Record]") -> "dict[str, Usage]":
     """What those that run use, by id."""
     from runtime.lifecycle.errors import NoSuchContainerError, StatusError
 

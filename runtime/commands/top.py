@@ -20,10 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, state: State) -> int:
     """List them as the host's ps(1) does."""
     from runtime.commandline.formats import aligned
-    from runtime.lifecycle.containers import Containers
+    from runtime.lifecycle.viewing import Viewing
 
-    with Containers(state) as containers:
-        pids = {process.pid for process in containers.top(options.container)}
+    containers = Viewing(state)
+    pids = {process.pid for process in containers.top(options.container)}
     for line in aligned(list(_of(pids, _listed(options.ps or ["-ef"])))):
         print(line)
     return 0
