@@ -107,7 +107,8 @@ class Docker:
         return Availability(True, version=version.removeprefix("Docker version ").strip())
 
     @cached_property
-    def _docker(self) -> tuple[str, ...]:
+    def command(self) -> tuple[str, ...]:
+        """What its commands begin with; the daemon is there then."""
         socket = self._lab.hold(_daemon(self._lab))
         return ("docker", "--host", f"unix://{socket}")
 
@@ -117,7 +118,7 @@ class Docker:
         tar = subprocess.Popen(("tar", "-C", str(image.rootfs), "-c", "."), stdout=subprocess.PIPE)
         with tar:
             done = subprocess.run(
-                (*self._docker, "import", "-", tag), stdin=tar.stdout, capture_output=True, check=False
+                (*self.command, "import", "-", tag), stdin=tar.stdout, capture_output=True, check=False
             )
         if done.returncode or tar.returncode:
             raise SubjectError(f"docker import of {image.name} failed: {done.stderr.decode().strip()}")
@@ -125,7 +126,7 @@ class Docker:
 
     def start(self, spec: RunSpec) -> DockerInstance:
         """`docker run --rm` with the limits asked for."""
-        return DockerInstance(self._docker, self._options(spec), spec)
+        return DockerInstance(self.command, self._options(spec), spec)
 
     def _options(self, spec: RunSpec) -> tuple[str, ...]:
         network = () if spec.network else ("--network", "none")
