@@ -359,3 +359,24 @@ def test_times_written_are_read_back(moment):
 def test_a_time_in_a_list_is_readable():
     read = datetime.strptime(units.timestamp(1767366245 * 10**9).rsplit(" ", 1)[0], "%Y-%m-%d %H:%M:%S %z")
     assert read == datetime(2026, 1, 2, 15, 4, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "printed"),
+    [
+        ("utf-8", "\u00e4\u2026\udcff\\ud800".encode("utf-8", "surrogateescape")),
+        ("latin-1", b"\xe4\\u2026\xff\\ud800"),
+    ],
+)
+def test_what_cannot_be_encoded_is_printed_escaped(bare_tarebox, environment, encoding, printed):
+    ended = bare_tarebox(
+        "network",
+        "ls",
+        "--format",
+        b'\xc3\xa4{{"\\u2026"}}\xff{{"\\ud800"}}',
+        env={**environment, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"},
+        input=None,
+        text=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert ended.stdout.splitlines() == [printed]
