@@ -6,7 +6,6 @@ import signal
 from collections.abc import Iterator
 from contextlib import suppress
 
-from runtime import syscalls
 from runtime.network import files
 from runtime.rootless import connection, record, userns
 
@@ -28,8 +27,6 @@ def end() -> Iterator[str]:
             _await_end(connecting)
             yield f"process {known.pid} that held the namespaces of an ordinary user"
         record.forget(directory)
-        with suppress(OSError):
-            syscalls.umount2(f"{directory}/{record.NETWORK}", syscalls.MNT_DETACH)
 
 
 def _await_end(pidfd: int) -> None:

@@ -31,10 +31,11 @@ def start(program: str, namespace: str, log: int) -> int:
     poll = select.poll()
     for descriptor in (ready, pidfd):
         poll.register(descriptor, select.POLLIN)
-    is_ready = (ready, select.POLLIN) in poll.poll()
+    is_ready = any(event & select.POLLIN for descriptor, event in poll.poll() if descriptor == ready)
     os.close(ready)
     os.close(pidfd)
     if not is_ready:
+        os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
     return pid if is_ready else 0
 

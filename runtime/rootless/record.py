@@ -7,7 +7,9 @@ the monitor of a container should the holder have been killed.
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 
+from runtime import syscalls
 from runtime.network import files
 from runtime.network.owner import started
 
@@ -78,8 +80,12 @@ def load(directory: str) -> Holder | None:
 
 
 def forget(directory: str) -> None:
-    """Take it off the record."""
-    files.remove(_path(directory))
+    """Remove the files of a holder that ends, from within its namespaces, but for the lock that is held."""
+    with suppress(OSError):
+        syscalls.umount2(f"{directory}/{NETWORK}", syscalls.MNT_DETACH)
+    for name in os.listdir(directory):
+        if name != LOCK:
+            files.remove(f"{directory}/{name}")
 
 
 def namespaces(pid: int) -> list[str]:

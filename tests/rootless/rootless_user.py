@@ -162,6 +162,7 @@ def ordinary(*, ranges: bool = True, tunnel: bool = True, without: str = "") -> 
             yield user
             user.ok("clean")
             assert user.processes() == []
+            assert [path.name for path in user.holder.iterdir()] == ["lock"]
         finally:
             stage.stdin.close()
             stage.wait()
