@@ -15,6 +15,7 @@ from runtime.image.bootstrap_busybox import bootstrap_busybox as bootstrap_image
 from runtime.image.layers import unpack_layers
 from runtime.image.store import ImageStore
 from runtime.lifecycle import Containers, Networking, Settings
+from runtime.lifecycle.errors import NoSuchContainerError
 from runtime.storage import registry
 from tare.state import State
 
@@ -34,7 +35,9 @@ def state(tmp_path) -> Iterator[State]:
     gc.collect()
     with Containers(state) as containers:
         for record in containers.list(every=True):
-            containers.remove(record.id, force=True)
+            # Its monitor may be at it.
+            with suppress(NoSuchContainerError):
+                containers.remove(record.id, force=True, volumes=True)
     left = leftovers(state)
     clean(state)
     assert left == []
