@@ -102,8 +102,13 @@ def _subordinate() -> str:
 
 
 def _network() -> str:
-    if not shutil.which("slirp4netns", path=_PATH):
-        raise MissingError("slirp4netns is missing, so no network but host and none; install slirp4netns")
+    slirp, pasta = (shutil.which(program, path=_PATH) for program in ("slirp4netns", "pasta"))
+    if not (slirp or pasta):
+        raise MissingError(
+            "neither slirp4netns nor pasta is there, so no network but host and none; install slirp4netns"
+        )
     if not os.access(_TUNNEL, os.R_OK | os.W_OK):
         raise MissingError(f"{_TUNNEL} is missing or not yours to open; have it made with mode 0666")
+    if not slirp:
+        return "pasta in place of slirp4netns, without which no ports are published"
     return "slirp4netns is there"
