@@ -13,6 +13,16 @@ if TYPE_CHECKING:
 NONE = "<none>"
 
 
+def split_name(name: str) -> tuple[str, str]:
+    """Repository and tag as lists show them; an image without a name has neither."""
+    from runtime.image.reference import Reference
+
+    if not name:
+        return NONE, NONE
+    reference = Reference.parse(name)
+    return reference.name, reference.tag or NONE
+
+
 def created_at(created: str) -> str:
     """When something was made, from its RFC 3339 time, as lists show it."""
     from runtime.commandline.units import timestamp

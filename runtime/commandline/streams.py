@@ -17,11 +17,7 @@ def source(name: str, hint: str) -> Path | BinaryIO:
     Raises:
         UsageError: a person would have to type it.
     """
-    if name not in ("", "-"):
-        return Path(name)
-    if sys.stdin.isatty():
-        raise UsageError("standard input is a terminal", hint)
-    return sys.stdin.buffer
+    return stdin(hint) if name in ("", "-") else Path(name)
 
 
 def target(name: str, hint: str) -> Path | BinaryIO:
@@ -30,8 +26,26 @@ def target(name: str, hint: str) -> Path | BinaryIO:
     Raises:
         UsageError: a terminal would show what is written.
     """
-    if name not in ("", "-"):
-        return Path(name)
+    return stdout(hint) if name in ("", "-") else Path(name)
+
+
+def stdin(hint: str) -> BinaryIO:
+    """Standard input.
+
+    Raises:
+        UsageError: a person would have to type it.
+    """
+    if sys.stdin.isatty():
+        raise UsageError("standard input is a terminal", hint)
+    return sys.stdin.buffer
+
+
+def stdout(hint: str) -> BinaryIO:
+    """Standard output.
+
+    Raises:
+        UsageError: a terminal would show what is written.
+    """
     if sys.stdout.isatty():
         raise UsageError("standard output is a terminal", hint)
     sys.stdout.flush()

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from runtime.commandline import filters
-from runtime.commandline.images import NONE, created_at, created_since, made_at
+from runtime.commandline.images import NONE, created_at, created_since, made_at, split_name
 from tare.state import State
 
 if TYPE_CHECKING:
@@ -86,15 +86,14 @@ def _matches(name: str, pattern: str) -> bool:
 def _rows(image: "StoredImage", driver: "Driver", patterns: list[str]) -> "Iterator[Row]":
     from runtime.commandline.units import size
     from runtime.image import inspection
-    from runtime.image.reference import Reference
 
     wanted = [name for name in image.names if not patterns or any(_matches(name, each) for each in patterns)]
     for name in wanted or ([""] if not patterns else []):
-        reference = Reference.parse(name) if name else None
+        repository, tag = split_name(name)
         yield {
             "ID": image.id,
-            "Repository": reference.name if reference else NONE,
-            "Tag": reference.tag if reference and reference.tag else NONE,
+            "Repository": repository,
+            "Tag": tag,
             "Digest": image.root.digest if name else NONE,
             "CreatedSince": created_since(image.created),
             "CreatedAt": created_at(image.created),

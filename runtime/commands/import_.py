@@ -56,9 +56,9 @@ def run(options: argparse.Namespace, state: State) -> int:
 def _config(options: argparse.Namespace) -> "ImageConfig":
     import time
 
+    from runtime.commandline.instructions import apply
     from runtime.commandline.units import rfc3339
     from runtime.image.config import History, ImageConfig
-    from runtime.image.instructions import apply
     from runtime.image.platform import Platform
 
     platform = Platform.parse(options.platform) if options.platform else Platform.host()

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, Protocol
 from runtime import syscalls
 from runtime.image.compression import LIMITS, Packed, uncompressed
 from runtime.image.model import DOCUMENT_LIMIT
+from runtime.image.replacing import replacing
 from runtime.image.tar_header import Member
 from runtime.image.tar_reader import members
 from tare.errors import ImageError
@@ -114,13 +115,8 @@ def writing(target: Path | BinaryIO, *, directory: bool = False) -> Iterator[Wri
                     raise ImageError(f"{target} exists", "name a new directory")
                 Path(new).rename(target)
             return
-        part = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
-        try:
-            with part.open("xb") as file, writing(file) as writer:
-                yield writer
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        with replacing(target) as file, writing(file) as writer:
+            yield writer
     except OSError as error:
         raise ImageError(f"can't write {target}: {error.strerror}", "check the path and the disk") from error
 

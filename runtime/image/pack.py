@@ -83,6 +83,7 @@ def write_tar(
 
     Raises:
         ImageError: a file can't be read, changes meanwhile or can't be in a layer.
+        BrokenPipeError: nobody reads what `write` sends on.
     """
     try:
         directories = Directories(directory)
@@ -90,6 +91,8 @@ def write_tar(
             return _Packer(directories, write, epoch, layer).run()
         finally:
             directories.close()
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise ImageError(f"can't pack {directory}: {error.strerror}", "check the directory") from error
 

@@ -81,6 +81,18 @@ class Session:
         """
         return self._at(self.registries.endpoint(host, repository), "pull,delete")
 
+    def log_in(self, host: str) -> None:
+        """See whether a registry takes the credentials for it; one that wants none takes all.
+
+        Raises:
+            RegistryError: it refuses them, or can't be asked.
+            UsageError: that is no host.
+        """
+        place = self.registries.host(host)
+        access = Authorization(self.transport, place, (), self._credentials)
+        with self.transport.open("GET", f"{place.url}/v2/", access=access):
+            pass
+
     def _at(self, place: Endpoint, actions: str, others: tuple[str, ...] = ()) -> "Repository":
         scopes = (f"repository:{place.repository}:{actions}", *(f"repository:{name}:pull" for name in others))
         access = Authorization(self.transport, place.host, scopes, self._credentials)

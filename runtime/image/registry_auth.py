@@ -90,7 +90,7 @@ class Authorization:
                 answer = json.loads(self._transport.document(response, _LIMIT))
             token = answer.get("token") or answer.get("access_token")
         except Denied as error:
-            hint = f"log in with `docker login {self._host.name}`"
+            hint = f"log in with `tarebox login {self._host.name}`"
             raise Denied(
                 f"{self._host.name} gives no access to {self._wanted}: {error.what}", hint
             ) from error

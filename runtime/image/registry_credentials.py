@@ -1,4 +1,7 @@
-"""The credentials that `docker login` left: config.json and the helpers it names (docker's "login")."""
+"""The credentials that `tarebox login` or else `docker login` left, and the helpers that docker's name.
+
+Both files have the form of docker's config.json (its "login").
+"""
 
 import json
 import os
@@ -24,18 +27,39 @@ class Credentials:
 
 
 def find_credentials(host: str) -> Credentials | None:
-    """What docker's configuration ($DOCKER_CONFIG, else ~/.docker) has for a registry's host and port.
+    """What our own file or docker's configuration ($DOCKER_CONFIG, else ~/.docker) has for a host and port.
 
     Raises:
-        RegistryError: the configuration can't be read, or its helper fails.
+        RegistryError: a file can't be read, or a helper it names fails.
     """
-    path = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker", "config.json")
+    docker = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker", "config.json")
+    return _find(own_path(), host) or _find(docker, host)
+
+
+def own_path() -> Path:
+    """The file of `tarebox login`, beside the user's settings of registries (see registry_config)."""
+    if settings := os.environ.get("TAREBENCH_REGISTRIES"):
+        return Path(settings).with_name("credentials.json")
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config", "tarebench/credentials.json")
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """A file of credentials; empty where there is none.
+
+    Raises:
+        RegistryError: it can't be read.
+    """
     try:
         settings = json.loads(path.read_bytes())
     except FileNotFoundError:
-        return None
+        return {}
     except (OSError, ValueError, RecursionError) as error:
         raise RegistryError(f"can't read {path}: {error}", "correct the file or log in again") from error
+    return settings if isinstance(settings, dict) else {}
+
+
+def _find(path: Path, host: str) -> Credentials | None:
+    settings = read_settings(path)
     if helper := _entry(settings, "credHelpers").get(host):
         return _ask(str(helper), host)
     entries = {_authority(key): value for key, value in _entry(settings, "auths").items()}
@@ -47,8 +71,8 @@ def find_credentials(host: str) -> Credentials | None:
     return None
 
 
-def _entry(settings: Any, name: str) -> dict[str, Any]:
-    value = settings.get(name) if isinstance(settings, dict) else None
+def _entry(settings: dict[str, Any], name: str) -> dict[str, Any]:
+    value = settings.get(name)
     return value if isinstance(value, dict) else {}
 
 

@@ -41,7 +41,7 @@ def refusal(status: int, reason: str, body: bytes, url: str) -> RegistryError:
     said = printable(_messages(body)) or printable(reason)
     what = f"{url} answered {status}{f' ({said})' if said else ''}"
     if status in (401, 403):
-        return Denied(what, "log in with `docker login`, or check the image's name")
+        return Denied(what, "log in with `tarebox login`, or check the image's name")
     if status == 404:
         return NotThere(what, "check the image's name and tag")
     if status == 429 or status >= 500:

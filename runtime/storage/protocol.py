@@ -159,6 +159,13 @@ class Driver(Protocol):
             ImageError: it has none.
         """
 
+    def seen(self, container: str) -> AbstractContextManager[int]:
+        """A descriptor to read from of the root of a container, which may run, without what is mounted in it.
+
+        Raises:
+            ImageError: it has none.
+        """
+
     def changes(self, container: str) -> Iterator[Change]:
         """What differs from the image, in order of paths.
 

@@ -109,6 +109,10 @@ class Store:
     def release(self, container: str) -> None:
         """See Driver."""
 
+    def seen(self, container: str) -> AbstractContextManager[int]:
+        """See Driver."""
+        return self.opened(container)
+
     def remove(self, container: str) -> None:
         """See Driver."""
         name = _file_name(container)
@@ -182,6 +186,10 @@ class Store:
                         self._delete(parent / entry)
                         removed.append(f"directory {parent / entry}")
         return removed
+
+    def opened(self, container: str) -> AbstractContextManager[int]:
+        """See Driver."""
+        raise NotImplementedError
 
     def _root(self, container: str) -> Root:
         """The root of a container, whether or not it is mounted."""

@@ -1,5 +1,7 @@
+import bz2
 import gzip
 import io
+import lzma
 import os
 import random
 import tarfile
@@ -149,7 +151,9 @@ def test_a_file_is_no_directory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "pack", [lambda data: gzip.compress(data, 9), zstandard.compress], ids=["gzip", "zstd"]
+    "pack",
+    [lambda data: gzip.compress(data, 9), zstandard.compress, bz2.compress, lzma.compress],
+    ids=["gzip", "zstd", "bzip2", "xz"],
 )
 def test_a_bomb_is_refused(tmp_path: Path, pack: object) -> None:
     data = pack(layer(member("zeros", data=bytes(40 << 20))))  # type: ignore[operator]
@@ -177,7 +181,7 @@ def test_each_cut_is_noticed(tmp_path: Path) -> None:
     threads = threading.active_count()
     plain = layer(member("a", data=os.urandom(5000)), member("b" * 150, data=b"b"))
     end = len(plain.rstrip(b"\0"))
-    for packed in (plain[: end + 100], zipped(plain)):
+    for packed in (plain[: end + 100], zipped(plain), bz2.compress(plain), lzma.compress(plain)):
         for size in range(1, len(packed) - 1, 97):
             with pytest.raises(ImageError) as caught:
                 unpack_bytes(tmp_path / f"{len(packed)}-{size}", packed[:size])
@@ -186,7 +190,11 @@ def test_each_cut_is_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"\x1f\x8b", b"\x1f\x8b\x08\0garbage" * 9, b"\x28\xb5\x2f\xfdgarbage", b"text" * 300]
+    "data",
+    [
+        *(b"\x1f\x8b", b"\x1f\x8b\x08\0garbage" * 9, b"\x28\xb5\x2f\xfdgarbage", b"text" * 300),
+        *(b"BZh", b"BZh9garbage" * 9, b"\xfd7zXZ\0", b"\xfd7zXZ\0garbage" * 9),
+    ],
 )
 def test_what_is_no_layer(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(ImageError):
@@ -263,7 +271,8 @@ def test_nothing_gets_out(
 @given(st.binary(max_size=3000), st.integers(0, 2**32))
 def test_any_bytes_as_packed_data(tmp_path_factory: pytest.TempPathFactory, data: bytes, seed: int) -> None:
     noise = random.Random(seed).randbytes(200)
-    for packed in (data, b"\x1f\x8b\x08\0" + data, b"\x28\xb5\x2f\xfd" + data, zlib.compress(noise)):
+    heads = (b"", b"\x1f\x8b\x08\0", b"\x28\xb5\x2f\xfd", b"BZh9", b"\xfd7zXZ\0")
+    for packed in (*(head + data for head in heads), zlib.compress(noise)):
         try:
             unpack_bytes(tmp_path_factory.mktemp("bytes"), packed)
         except ImageError as error:

@@ -4,12 +4,14 @@ import stat
 from pathlib import Path
 
 import pytest
-from image_making import add_image
+from image_making import add_image, docker_archive
+from layer_archive import layer, member
 
 from runtime.image.config import History
 from runtime.image.layers import unpack_layers
 from runtime.image.making import extend_image
 from runtime.image.pack import pack
+from runtime.image.saving import load
 from runtime.image.store import ImageStore, StoredImage
 from runtime.storage.registry import driver
 from tare.errors import ImageError
@@ -40,8 +42,8 @@ def test_layers_are_unpacked_once_and_shared(state: State, tmp_path: Path, name:
     assert top == image.layers[-1]
     assert set(storage.layers()) == set(image.layers)
     base = store.get("base")
-    for layer in (*base.manifest.layers, image.manifest.layers[-1]):
-        store.content.remove(layer.digest)
+    for packed in (*base.manifest.layers, image.manifest.layers[-1]):
+        store.content.remove(packed.digest)
     assert unpack_layers(store.content, base, storage) == image.layers[1]
     storage.create("box", top)
     with storage.opened("box") as root:
@@ -79,3 +81,18 @@ def test_two_processes_unpack_one_image(state: State, tmp_path: Path) -> None:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
     assert set(driver(state, "overlay").layers()) == set(image.layers)
+
+
+@pytest.mark.parametrize("name", ["vfs", "overlay"])
+def test_a_directory_that_a_layer_leaves_out_stays_as_it_is(state: State, tmp_path: Path, name: str) -> None:
+    """As some builders leave out the parents of what they add."""
+    store, storage = ImageStore(state), driver(state, name)
+    below = layer(member("home", "dir", mode=0o700, uid=1000), member("home/a"))
+    docker_archive(tmp_path / "saved", {"below": below, "above": layer(member("home/b"))})
+    (image,) = load(store, tmp_path / "saved")
+    top = unpack_layers(store.content, image, storage)
+    storage.create("box", top)
+    with storage.opened("box") as root:
+        found = os.stat("home", dir_fd=root)
+    assert (stat.S_IMODE(found.st_mode), found.st_uid) == (0o700, 1000)
+    storage.remove("box")

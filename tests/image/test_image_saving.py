@@ -1,14 +1,15 @@
+import bz2
 import gzip
 import io
 import json
+import lzma
 import os
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from image_making import add_image
+from image_making import add_image, docker_archive
 from layer_archive import diff_id, layer, member, zipped
 
 from runtime.image.archive import reading, writing
@@ -78,27 +79,6 @@ def test_an_archive_may_come_packed_through_a_pipe(
     assert not list(other.content.partial())
 
 
-def docker_archive(
-    target: Path, layers: dict[str, bytes], config: Any = None, links: dict[str, str] | None = None
-) -> None:
-    """As docker before version 25 wrote it."""
-    described = config or {
-        "architecture": "amd64",
-        "os": "linux",
-        "rootfs": {"type": "layers", "diff_ids": [diff_id(data) for data in layers.values()]},
-        "unknown": [1, 2],
-    }
-    manifest = [{"Config": "conf.json", "RepoTags": ["old:1"], "Layers": [*layers, *(links or {})]}]
-    files = {
-        "manifest.json": json.dumps(manifest).encode(),
-        "conf.json": json.dumps(described).encode(),
-        **layers,
-    }
-    members = [member(name, data=data) for name, data in files.items()]
-    members += [member(name, "symlink", linkname=link) for name, link in (links or {}).items()]
-    target.write_bytes(layer(*members, form=tarfile.USTAR_FORMAT))
-
-
 def test_an_old_docker_archive(store: ImageStore, tmp_path: Path) -> None:
     data = layer(member("x"))
     same = {"architecture": "amd64", "rootfs": {"diff_ids": [diff_id(data)] * 3}}
@@ -114,6 +94,13 @@ def test_an_old_docker_archive(store: ImageStore, tmp_path: Path) -> None:
     )
     (image,) = load(store, tmp_path / "packed")
     assert image.manifest.layers[0].media_type.endswith("+gzip")
+    for pack in (bz2.compress, lzma.compress):
+        # No media type says so, so they are kept as they were before.
+        docker_archive(
+            tmp_path / "packed", {"l": pack(data)}, {**same, "rootfs": {"diff_ids": [diff_id(data)]}}
+        )
+        (image,) = load(store, tmp_path / "packed")
+        assert image.manifest.layers[0].digest == diff_id(data)
     assert store.check() == ()
 
 

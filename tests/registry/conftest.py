@@ -2,10 +2,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from registry_answers import path
-from registry_hostile import Site, hostile
-from registry_image import blobs, make_image
-from registry_server import serve
+from registry.registry_answers import path
+from registry.registry_hostile import Site, hostile
+from registry.registry_image import blobs, make_image
+from registry.registry_server import serve
 
 from runtime.image.content import Content
 from runtime.image.model import Descriptor

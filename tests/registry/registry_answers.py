@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from registry_hostile import Request, Site
+from registry.registry_hostile import Request, Site
 
 from runtime.image.content import Content
 from runtime.image.model import Descriptor

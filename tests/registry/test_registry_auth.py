@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from registry_image import make_image
-from registry_server import PASSWORD, USER, htpasswd, serve, skopeo
-from registry_tokens import REFRESH, SERVICE, TokenServer, make_certificate, token_server
+from registry.registry_image import make_image
+from registry.registry_server import PASSWORD, USER, htpasswd, serve, skopeo
+from registry.registry_tokens import REFRESH, SERVICE, TokenServer, make_certificate, token_server
 
 from runtime.image.content import Content
 from runtime.image.registry import Session

@@ -8,7 +8,7 @@ from dataclasses import replace
 from email.utils import formatdate
 
 import pytest
-from registry_answers import (
+from registry.registry_answers import (
     PATIENT,
     answer_range,
     bad_chunks,
@@ -27,8 +27,8 @@ from registry_answers import (
     refuse,
     stall_after,
 )
-from registry_hostile import Request, Site, hostile
-from registry_image import blobs, make_image
+from registry.registry_hostile import Request, Site, hostile
+from registry.registry_image import blobs, make_image
 
 from runtime.image.content import Content
 from runtime.image.model import (

@@ -2,7 +2,7 @@
 
 import io
 
-from registry_image import make_image
+from registry.registry_image import make_image
 from rich.console import Console
 
 from runtime.image.content import Content

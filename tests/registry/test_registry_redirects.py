@@ -1,8 +1,8 @@
 """Registries that lead elsewhere: redirects and token servers, and what they get to know."""
 
 import pytest
-from registry_answers import path, pull_app
-from registry_hostile import Request, Site
+from registry.registry_answers import path, pull_app
+from registry.registry_hostile import Request, Site
 
 from runtime.image.content import Content
 from runtime.image.model import Descriptor

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from registry_image import blobs, make_image, make_index
-from registry_server import skopeo
+from registry.registry_image import blobs, make_image, make_index
+from registry.registry_server import skopeo
 
 from runtime.image.bootstrap_busybox import bootstrap_busybox
 from runtime.image.content import Content

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from registry_hostile import Request, Site, hostile
-from registry_image import blobs, make_image
+from registry.registry_hostile import Request, Site, hostile
+from registry.registry_image import blobs, make_image
 
 from runtime.image.content import Content
 from runtime.image.model import Descriptor

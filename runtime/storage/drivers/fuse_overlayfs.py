@@ -66,6 +66,12 @@ class FuseOverlayfs(Overlay):
                 yield descriptor
 
     @contextmanager
+    def seen(self, container: str) -> Iterator[int]:
+        """See Driver."""
+        with self.opened(container) as descriptor:
+            yield descriptor
+
+    @contextmanager
     def difference(self, container: str) -> Iterator[Path]:
         """See Driver; a copy, as the program leaves marks of its own in `upper`."""
         with Store.difference(self, container) as difference:

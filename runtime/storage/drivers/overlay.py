@@ -50,6 +50,14 @@ class Overlay(Store):
             yield mounted
 
     @contextmanager
+    def seen(self, container: str) -> Iterator[int]:
+        """See Driver; nothing that the mount which writes works with is touched."""
+        lowers = self._lowers(self._chain(container))
+        place = self._containers / container
+        with closed(self._mount((place / "upper", *lowers), place, writable=False)) as mounted:
+            yield mounted
+
+    @contextmanager
     def difference(self, container: str) -> Iterator[Path]:
         """See Driver."""
         self._chain(container)

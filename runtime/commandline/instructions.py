@@ -4,11 +4,11 @@ Their grammar is that of the Dockerfile reference; what a build would have to ru
 """
 
 import json
+import posixpath
 import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
 from typing import Any
 
 from runtime.image.config import ImageConfig
@@ -84,7 +84,7 @@ def _user(config: ImageConfig, text: str) -> ImageConfig:
 
 
 def _workdir(config: ImageConfig, text: str) -> ImageConfig:
-    return replace(config, workdir=str(PurePosixPath("/", config.workdir, text)))
+    return replace(config, workdir=posixpath.normpath(posixpath.join("/", config.workdir, text)))
 
 
 def _stopsignal(config: ImageConfig, text: str) -> ImageConfig:
