@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from runtime import syscalls, teardown
+from runtime import device_nodes, syscalls, teardown
 from runtime.cgroups import detect, files
 from tare.state import PREFIX, State
 
@@ -76,8 +76,8 @@ def _pids() -> list[int]:
 def _groups(name: str) -> Iterator[str]:
     version1, unified = detect.hierarchies(Path("/proc/self/mountinfo").read_text())
     tops = [hierarchy.mountpoint for hierarchy in version1] + ([unified] if unified else [])
-    own = set(detect.driver(name).parents())
-    for parent in [*(f"{top}/{name}" for top in tops), *sorted(own - {f"{top}/{name}" for top in tops})]:
+    usual = [f"{top}/{name}{kind}" for top in tops for kind in ("", device_nodes.PARENT)]
+    for parent in [*usual, *sorted(set(detect.driver(name).parents()) - set(usual))]:
         yield from files.below(parent)
 
 

@@ -15,10 +15,6 @@ from runtime.rootless import userns
 from runtime.spec import ContainerSpec, Limits
 from tare.state import PREFIX, State
 
-_DEVICES = "-devices"
-"""Ends the name of the parent of containers with devices of the host, which has no rules of its own: on
-version 1 a group can't be allowed more than its parent."""
-
 
 def create(state: State, identity: str, spec: ContainerSpec, resources: Mapping[str, Any]) -> Manager:
     """Make a container's groups below this state's parent; those a crash left are removed before.
@@ -28,7 +24,7 @@ def create(state: State, identity: str, spec: ContainerSpec, resources: Mapping[
     """
     remove(state, identity)
     rules = device_nodes.rules(spec)
-    version, paths, tops = _places(state, identity, _DEVICES if rules else "")
+    version, paths, tops = _places(state, identity, device_nodes.PARENT if rules else "")
     groups = Manager(version, paths, made=dict.fromkeys(paths.values()), tops=tops)
     try:
         for _ in creation.make(paths, tops):
@@ -58,7 +54,7 @@ def remove(state: State, identity: str) -> None:
     Raises:
         CgroupError: a group still has processes.
     """
-    for kind in ("", _DEVICES):
+    for kind in ("", device_nodes.PARENT):
         version, paths, tops = _places(state, identity, kind)
         groups = Manager(version, paths, made=dict.fromkeys(paths.values()), tops=tops)
         if kind and not any(Path(path).parent.is_dir() for path in paths.values()):
@@ -107,7 +103,7 @@ def remove_parents(state: State) -> None:
             version1, unified = mounted()
             name = PREFIX + state.tag
             for top in (*(hierarchy.mountpoint for hierarchy in version1), *([unified] if unified else [])):
-                for kind in ("", _DEVICES):
+                for kind in ("", device_nodes.PARENT):
                     files.remove_if_empty(f"{top}/{name}{kind}")
             detect.driver(name).close()
     finally:

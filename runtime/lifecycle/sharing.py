@@ -4,12 +4,16 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 
 from runtime.lifecycle.directory import Directory
 from runtime.lifecycle.errors import StatusError
 from runtime.lifecycle.record import Record, has_ended
 from runtime.network import mode
-from runtime.spec import ContainerSpec, Namespace
+from runtime.spec import Bind, ContainerSpec, Namespace
+
+_MEMORY = Path("/dev/shm")
+_QUEUES = Path("/dev/mqueue")
 
 
 @contextmanager
@@ -30,6 +34,14 @@ def joined(directory: Directory, record: Record, spec: ContainerSpec) -> Iterato
                 stack.callback(os.close, descriptor)
                 path = f"/proc/{os.getpid()}/fd/{descriptor}"
                 spec = replace(spec, joined=(*spec.joined, (kind, path)))
+                if kind is Namespace.IPC:
+                    descriptor = _open(other, Namespace.MNT)
+                    stack.callback(os.close, descriptor)
+                    place = f"/proc/{os.getpid()}/fd/{descriptor}"
+                    spec = replace(spec, binds=(Bind(_MEMORY, str(_MEMORY), namespace=place), *spec.binds))
+            elif kind is Namespace.IPC:
+                binds = (Bind(path, str(path)) for path in (_MEMORY, _QUEUES) if path.is_dir())
+                spec = replace(spec, binds=(*binds, *spec.binds))
         yield spec
 
 

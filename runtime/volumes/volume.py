@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tare.errors import TareError, UsageError
 
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}", re.ASCII)
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,239}", re.ASCII)
 ANONYMOUS = "com.docker.volume.anonymous"
 """The label of a volume that nobody named."""
 
@@ -35,13 +35,18 @@ class Volume:
         return ANONYMOUS in self.labels
 
 
+def is_name(name: str) -> bool:
+    """Whether a volume can be called so."""
+    return _NAME.fullmatch(name) is not None
+
+
 def check_name(name: str) -> str:
     """The name.
 
     Raises:
         UsageError: no volume can be called so.
     """
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise UsageError(f"{name!r} is no volume's name", "use letters, digits, '_', '.' and '-'")
     return name
 

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -13,7 +14,7 @@ from runtime.lifecycle import codec, files
 from runtime.lifecycle.directory import Directory
 from runtime.lifecycle.logs import timestamp
 from runtime.volumes import filling
-from runtime.volumes.volume import ANONYMOUS, Volume, VolumeError, check_name, check_options
+from runtime.volumes.volume import ANONYMOUS, Volume, VolumeError, check_name, check_options, is_name
 from tare.state import State
 
 _Names = tuple[str, ...]
@@ -31,20 +32,22 @@ class Volumes:
     def __init__(self, state: State) -> None:
         self._directory = state.directory("volumes")
         self._containers = Directory(state.directory("containers2"))
-        self._locked = False
+        self._thread = threading.RLock()
+        self._is_locked = False
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """A context in which no other process makes or removes volumes, or containers that have some."""
-        if self._locked:
-            yield
-            return
-        with files.Lock(str(self._directory / ".lock")):
-            self._locked = True
-            try:
+        with self._thread:
+            if self._is_locked:
                 yield
-            finally:
-                self._locked = False
+                return
+            with files.Lock(str(self._directory / ".lock")):
+                self._is_locked = True
+                try:
+                    yield
+                finally:
+                    self._is_locked = False
 
     def create(
         self,
@@ -82,7 +85,7 @@ class Volumes:
 
     def has(self, name: str) -> bool:
         """Whether there is a volume of this name."""
-        return not name.startswith(".") and "/" not in name and (self._directory / name).is_dir()
+        return is_name(name) and (self._directory / name).is_dir()
 
     def get(self, name: str) -> Volume:
         """A volume.
@@ -182,7 +185,10 @@ class Volumes:
 
     def is_empty(self, name: str) -> bool:
         """Whether there is nothing in a volume that the state keeps."""
-        return not self.get(name).options and not any(os.scandir(self.path(name)))
+        if self.get(name).options:
+            return False
+        with os.scandir(self.path(name)) as entries:
+            return not any(entries)
 
     def fill(self, name: str, root: int, target: str) -> None:
         """Give an empty volume what an image has at the place where it will be, with owner and mode.
