@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from runtime.cgroups.device_rules import Rule
 
 PARENT = "-devices"
-"""Ends the name of the group that containers with devices of the host are below; it has no rules of its own, as
-on version 1 a group can't be allowed more than its parent."""
+"""Ends the name of the group that containers with devices of the host are below; it has no rules of its own,
+as on version 1 a group can't be allowed more than its parent."""
 _OURS = (
     "console",
     "core",
