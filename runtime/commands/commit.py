@@ -91,9 +91,11 @@ def _config(image: "ImageConfig", settings: "Settings", author: str) -> "ImageCo
 
 
 def _still(containers: "Containers", name: str, *, is_asked: bool) -> AbstractContextManager[None]:
-    """Pause a container that runs, so that its files are of one moment."""
-    is_running = containers.find(name).status() == "running"
-    return _paused(containers, name) if is_running and is_asked else nullcontext()
+    """Pause a container that runs, so that its files are of one moment, where a control group can be."""
+    record = containers.find(name)
+    groups = record.groups()
+    can_be = bool(groups and groups.paths and record.status() == "running")
+    return _paused(containers, name) if can_be and is_asked else nullcontext()
 
 
 @contextmanager
