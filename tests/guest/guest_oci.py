@@ -10,8 +10,7 @@ from pathlib import Path
 
 from oci.oci_bundle import Bundle, sane
 
-from runtime import bootstrap_busybox
-from tare.state import State
+from runtime import busybox
 
 _BOOTSTRAP = "import sys; sys.path.append('/project'); from runtime.oci.cli import main; main()"
 PROGRAM = ("python3", "-S", "-I", "-X", "utf8=1", "-c", _BOOTSTRAP)
@@ -48,7 +47,9 @@ class Oci:
 
     def bundle(self, *argv: str) -> Bundle:
         """A bundle whose container sees its control groups."""
-        root = bootstrap_busybox(State.at(Path(f"/var/tmp/images-{os.getuid()}")))
+        root = Path(f"/var/tmp/rootfs-{os.getuid()}")
+        if not root.is_dir():
+            busybox.populate(root)
         bundle = sane(self._directory / "bundle", root)
         bundle.process["args"] = list(argv)
         bundle.namespace("cgroup")
