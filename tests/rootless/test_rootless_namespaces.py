@@ -10,6 +10,19 @@ from pathlib import Path
 import psutil
 from rootless_user import COUNT, User, ordinary
 
+IMPATIENT = """
+import sys; sys.path.insert(0, sys.argv[1])
+from runtime.rootless import enter, holder
+from tare.state import State
+words = holder.command
+changed = "from runtime.rootless import holder; holder.IDLE = 0.1; main()"
+def impatient(*arguments):
+    return [word.replace("main()", changed) for word in words(*arguments)]
+holder.command = impatient
+enter(State.default())
+print(open(sys.argv[2] + "/holder.json").read())
+"""
+
 
 def holder(user: User) -> psutil.Process:
     """The process on record."""
@@ -97,3 +110,12 @@ def test_forbidden_namespaces_are_one_line(user: User) -> None:
         "tarebox: an ordinary user may have no containers here: making a user namespace: "
         "No space left on device; run as root, or set the sysctl user.max_user_namespaces to 10000\n"
     )
+
+
+def test_a_holder_ends_when_nothing_needs_it() -> None:
+    with ordinary() as one:
+        done = one.run("python", "-c", IMPATIENT, str(Path(__file__).parents[2]), str(one.holder))
+        pid = json.loads(done.stdout)["pid"]
+        psutil.wait_procs([process for process in psutil.process_iter() if process.pid == pid], timeout=10)
+        assert [path.name for path in one.holder.iterdir()] == ["lock"]
+        assert one.processes() == []
