@@ -48,25 +48,25 @@ def open_ports(published: Iterable[Published]) -> None:
         NetworkError: one can't be had.
     """
     if directory := os.environ.get(VARIABLE):
-        from runtime.rootless import slirp
+        from runtime.rootless import forwards
 
-        slirp.open_ports(directory, published)
+        forwards.open_ports(directory, published)
 
 
 def close_ports(published: Iterable[Published]) -> None:
     """Have the host's ports lead there no longer; those that don't are no fault."""
     if directory := os.environ.get(VARIABLE):
-        from runtime.rootless import slirp
+        from runtime.rootless import forwards
 
-        slirp.close_ports(directory, published)
+        forwards.close_ports(directory, published)
 
 
 def close_other_ports(published: Iterable[Published]) -> None:
     """Have none of the host's ports but these lead there."""
     if directory := os.environ.get(VARIABLE):
-        from runtime.rootless import slirp
+        from runtime.rootless import forwards
 
-        slirp.close_others(directory, published)
+        forwards.close_others(directory, published)
 
 
 def await_connection() -> None:
