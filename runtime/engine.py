@@ -342,7 +342,7 @@ def _launch(name: str) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
 
 def make_scratch(directory: str, spec: ContainerSpec) -> None:
     """Make the directory of a writable layer, owned by the user that is root inside."""
-    mode = os.stat(spec.rootfs).st_mode & 0o7777
+    mode = os.stat((*spec.layers, spec.rootfs)[0]).st_mode & 0o7777
     for path, permissions in ((directory, 0o700), (f"{directory}/upper", mode), (f"{directory}/work", 0o700)):
         os.mkdir(path)
         os.chmod(path, permissions)

@@ -12,7 +12,7 @@ from runtime.network import mode
 from runtime.network.model import Connection
 from runtime.network.networks import Networks
 from runtime.spec import Bind, ContainerSpec, Limits, Namespace
-from runtime.storage import registry
+from runtime.storage import registry, skeleton
 from tare.errors import UsageError
 from tare.state import State
 
@@ -32,6 +32,7 @@ class Runs:
 
     def __init__(self, engine: "Engine", state: State) -> None:
         self._engine = engine
+        self._state = state
         self._images = ImageStore(state)
         self._driver = registry.driver(state)
         self._networks = Networks(state)
@@ -87,7 +88,7 @@ class Runs:
             read_only=read_only,
         )
         identity = secrets.token_hex(32)
-        spec = root.apply(settings(found, options, layers=root.lowers).spec)
+        spec = skeleton.apply(self._state, root, settings(found, options, layers=root.lowers).spec)
         hostname = hostname or identity[:12]
         spec = replace(spec, hostname=hostname, binds=tuple(binds), env={"HOSTNAME": hostname, **spec.env})
         wanted = mode.parse(network)

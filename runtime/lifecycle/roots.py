@@ -8,7 +8,7 @@ from runtime.lifecycle.errors import StatusError
 from runtime.lifecycle.record import Record
 from runtime.lifecycle.settings import Settings
 from runtime.spec import ContainerSpec
-from runtime.storage import registry
+from runtime.storage import registry, skeleton
 from runtime.storage.protocol import Driver
 from runtime.storage.store import opened
 from tare.errors import ImageError
@@ -51,13 +51,13 @@ class Roots:
             return spec
         driver = self._driver(settings.driver)
         if not spec.on_disk:
-            return driver.image(settings.chain).apply(spec)
+            return skeleton.apply(self._state, driver.image(settings.chain), spec)
         try:
             root = driver.root(record.id)
         except ImageError:
             self.make(record)
             root = driver.root(record.id)
-        return root.apply(spec)
+        return skeleton.apply(self._state, root, spec)
 
     def release(self, record: Record) -> None:
         """Let go of what holds the root of a container that has ended."""
