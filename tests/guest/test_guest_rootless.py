@@ -67,7 +67,7 @@ def test_a_users_limits_hold_in_a_session_outside_of_their_systemd():
 @inside_as_user
 def test_the_groups_of_a_users_detached_containers_are_there_too():
     with entered() as state:
-        made = groups.create(state, "box", LIMITS, {})
+        made = groups.create(state, "box", ContainerSpec(Path("/"), ("true",), limits=LIMITS), {})
         try:
             assert f"/tarebox-{state.tag}.scope/" in made.unified
             made.freeze()
