@@ -62,7 +62,7 @@ def _argv(process: psutil.Process) -> list[str]:
 
 
 def _networks(state: State) -> list[str]:
-    if not (state.data / "networks").is_dir():
+    if not list(state.data.glob(f"networks/{PREFIX}*")):
         return []
     networks = Networks(state)
     networks.sweep()
