@@ -61,7 +61,7 @@ main()
 """
 _ENGINE_BOOTSTRAP = f"""\
 import gc, marshal, sys
-gc.set_threshold(20_000)
+gc.set_threshold(200_000)
 packages, own = sys.argv[1:3]
 sys.argv[:3] = [own + "/{_ENGINE}"]
 sys.path.append(packages)
