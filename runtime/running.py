@@ -1,6 +1,6 @@
 """An image run to its end in one call, with nothing left behind: what `Engine.run` does."""
 
-import secrets
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -87,7 +87,7 @@ class Runs:
             limits=limits,
             read_only=read_only,
         )
-        identity = secrets.token_hex(32)
+        identity = os.urandom(32).hex()
         spec = skeleton.apply(self._state, root, settings(found, options, layers=root.lowers).spec)
         hostname = hostname or identity[:12]
         spec = replace(spec, hostname=hostname, binds=tuple(binds), env={"HOSTNAME": hostname, **spec.env})

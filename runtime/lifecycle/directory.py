@@ -4,7 +4,6 @@
 import fcntl
 import os
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -42,7 +41,7 @@ class Directory:
             NameTakenError: another container has the name.
             UsageError: it can't be one.
         """
-        identity = secrets.token_hex(32)
+        identity = os.urandom(32).hex()
         path = self.path / f".{identity}"
         try:
             with self._locked():

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
-from inotify_simple import INotify, flags
+if TYPE_CHECKING:
+    from inotify_simple import INotify
 
 _ATTEMPTS = 100
 
@@ -47,6 +48,8 @@ class Follower:
             until: when to stop waiting, in nanoseconds since the epoch.
         """
         if follow:
+            from inotify_simple import INotify, flags
+
             self._inotify = INotify(inheritable=False)
             mask = flags.MODIFY | flags.CREATE | flags.MOVED_TO | flags.MOVED_FROM
             self._inotify.add_watch(os.path.dirname(self._paths()[-1]), mask)

@@ -2,10 +2,10 @@
 
 import json
 import re
+import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -63,8 +63,8 @@ def read(
 
 def timestamp(nanoseconds: int) -> str:
     """A time since the epoch as the log has it."""
-    moment = datetime.fromtimestamp(nanoseconds // 10**9, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds % 10**9:09d}Z"
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(nanoseconds // 10**9))
+    return f"{moment}.{nanoseconds % 10**9:09d}Z"
 
 
 def _entries(lines: Iterator[str], first: str, last: str | None) -> Iterator[Entry]:

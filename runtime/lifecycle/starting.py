@@ -1,7 +1,6 @@
 """Starting a container that outlives us, and starting or removing it again after its end."""
 
 import os
-import shutil
 import signal
 import sys
 import time
@@ -11,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from runtime import teardown
 from runtime.engine import Engine, make_scratch
 from runtime.lifecycle import groups as control_groups
 from runtime.lifecycle import journal, mounting, sharing
@@ -109,7 +109,7 @@ class Starter:
         ]  # fmt: skip
         layer = f"{record.path}/layer"
         if not settings.chain and not os.path.isdir(f"{layer}/work"):  # noqa: PTH112 - plain strings
-            shutil.rmtree(layer, ignore_errors=True)
+            teardown.remove_tree(layer)
             make_scratch(layer, spec)
         engine.detach(
             spec,

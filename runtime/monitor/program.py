@@ -1,7 +1,6 @@
 """Where the monitor's program is."""
 
 import sys
-import sysconfig
 from pathlib import Path
 
 from tare.errors import PrivilegeError
@@ -9,6 +8,7 @@ from tare.errors import PrivilegeError
 _PYTHON = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); from runtime.monitor.substitute import main; main()"
 )
+_NAME = "tarebox-monitor"
 _PROJECT = str(Path(__file__).parents[2])
 
 
@@ -32,8 +32,11 @@ def init() -> Path:
 
 def compiled() -> str:
     """The compiled program, which is static; empty where there is none."""
-    for directory in (Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))):
-        program = directory / "tarebox-monitor"
-        if program.exists():
-            return str(program)
-    return ""
+    for place in (sys.argv[0], sys.executable):
+        program = Path(place).parent / _NAME
+        if program.is_file():
+            return str(program.absolute())
+    import sysconfig
+
+    program = Path(sysconfig.get_path("scripts"), _NAME)
+    return str(program) if program.is_file() else ""

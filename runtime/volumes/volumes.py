@@ -1,7 +1,6 @@
 """All volumes of a state, kept on disk without a daemon, for any number of processes at a time."""
 
 import os
-import secrets
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -70,7 +69,7 @@ class Volumes:
         if name:
             check_name(name)
         else:
-            name, labels = secrets.token_hex(32), {**labels, ANONYMOUS: ""}
+            name, labels = os.urandom(32).hex(), {**labels, ANONYMOUS: ""}
         with self.locked():
             if self.has(name):
                 return self.get(name)

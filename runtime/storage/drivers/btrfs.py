@@ -6,7 +6,6 @@ The ioctls and their structures are those of linux/btrfs.h.
 import fcntl
 import os
 import struct
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,6 +34,8 @@ class Btrfs(Whole):
             if syscalls.filesystem_type(descriptor) != _SUPER_MAGIC:
                 return f"{directory} is not on btrfs"
         try:
+            import tempfile
+
             with tempfile.TemporaryDirectory(dir=directory, prefix=".probe-") as place:
                 _create(Path(place, "subvolume"))
                 _destroy(Path(place, "subvolume"))

@@ -1,7 +1,6 @@
 """The overlay filesystem of the kernel: nothing is copied before it is written to."""
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -29,6 +28,8 @@ class Overlay(Store):
                 return (
                     f"{directory} lies on an overlay filesystem, which can't hold another's upper directory"
                 )
+        import tempfile
+
         with tempfile.TemporaryDirectory(dir=directory, prefix=".probe-") as place:
             for name in ("lower", "upper", "work"):
                 Path(place, name).mkdir()
