@@ -50,6 +50,14 @@ def dropped(names: Iterable[str]) -> tuple[int, ...]:
     return tuple(number for number in range(last() + 1) if not kept >> number & 1)
 
 
+def ours() -> frozenset[str]:
+    """Those this process may have itself, beyond which it can give nobody any."""
+    with open("/proc/self/status") as file:  # noqa: PTH123 - spares a start the import
+        line = next(line for line in file if line.startswith("CapPrm:"))
+    permitted = int(line.split()[1], 16)
+    return frozenset(name for name, number in NUMBERS.items() if permitted >> number & 1)
+
+
 def last() -> int:
     """The highest capability this kernel knows."""
     with open("/proc/sys/kernel/cap_last_cap", "rb") as file:  # noqa: PTH123 - spares a start the import

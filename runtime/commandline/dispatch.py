@@ -83,9 +83,10 @@ def dispatch(arguments: Sequence[str]) -> int:
 
 
 def _status(error: TareError, failure: int) -> int:
-    if failure != ExitCode.FAILED:
-        return error.exit_code if error.exit_code in _CHILDS_OWN else failure
-    return ExitCode.USAGE if isinstance(error, UsageError) else failure
+    if error.exit_code in _CHILDS_OWN:
+        return error.exit_code
+    is_usage = isinstance(error, UsageError) and failure == ExitCode.FAILED
+    return ExitCode.USAGE if is_usage else failure
 
 
 def _run(module: Any, words: str, arguments: list[str]) -> int:

@@ -11,6 +11,11 @@ def complain(error: TareError | OSError | str) -> None:
     print(f"tarebox: {_line(error)}", file=sys.stderr, flush=True)
 
 
+def warn(text: str) -> None:
+    """Say on standard error what is done otherwise than asked."""
+    print(f"tarebox: warning: {text}", file=sys.stderr, flush=True)
+
+
 def _line(error: TareError | OSError | str) -> str:
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.strerror}: {error.filename or 'the kernel refuses'}"

@@ -44,7 +44,21 @@ class Parser(argparse.ArgumentParser):
             self.add_argument("-h", "--help", action="help", help="say this")
         except argparse.ArgumentError:
             self.add_argument("--help", action="help", help="say this")
+        for action in tuple(self._actions):
+            if action.nargs == 0 and isinstance(action.const, bool):
+                self._add_values(action)
         return self.parse_intermixed_args(arguments) if self._is_open else self.parse_args(arguments)
+
+    def _add_values(self, flag: argparse.Action) -> None:
+        """Let a flag be written `--flag=true` and `--flag=false`, too."""
+        names = [name for name in flag.option_strings if name.startswith("--")]
+        for value in (True, False):
+            spelled = [f"{name}={str(value).lower()}" for name in names]
+            if spelled:
+                hidden = argparse.SUPPRESS
+                super().add_argument(
+                    *spelled, dest=flag.dest, action="store_const", const=value, default=hidden, help=hidden
+                )
 
     def error(self, message: str) -> NoReturn:
         """See argparse."""

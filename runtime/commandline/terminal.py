@@ -42,7 +42,8 @@ class Raw:
             import tty
 
             self._before = termios.tcgetattr(self._descriptor)
-            tty.setraw(self._descriptor)
+            # What was typed ahead is kept.
+            tty.setraw(self._descriptor, termios.TCSANOW)
         return self
 
     def __exit__(

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from runtime import users
+from runtime import capabilities, users
 from runtime.container import collect
 from runtime.engine import Engine, Joined
 from runtime.lifecycle.record import Record
@@ -65,6 +65,7 @@ def execute(
     stdio: Sequence[int | None] = (None, None, None),
     terminal: tuple[int, int] | None = None,
     is_detached: bool = False,
+    is_privileged: bool = False,
 ) -> Execution | None:
     """Run another command in a running container's namespaces and groups with its privileges.
 
@@ -78,6 +79,7 @@ def execute(
         stdio: descriptors of standard input, output and error, own for None.
         terminal: rows and columns of a terminal in place of stdio, none when None.
         is_detached: whether it outlives this process, without input or output; nothing is returned then.
+        is_privileged: whether it has all capabilities that we have, and no filter of system calls.
 
     Raises:
         StatusError: the container doesn't run, or is paused.
@@ -87,6 +89,8 @@ def execute(
     record.require("exec in", "running")
     spec = prepared_spec(record)
     spec = replace(spec, argv=tuple(argv), env={**spec.env, **(env or {})}, cwd=workdir or spec.cwd)
+    if is_privileged:
+        spec = replace(spec, capabilities=capabilities.ours(), seccomp=False)
     pidfd = record.pidfd()
     if pidfd < 0:
         record.require("exec in")

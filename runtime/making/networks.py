@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TypeVar
 
 from runtime.network import mode, ports
@@ -78,6 +78,18 @@ def exposed(texts: Iterable[str]) -> tuple[str, ...]:
             raise UsageError(f"--expose {text!r} names a port of the host", "publish it with -p")
         found += [f"{port.port}/{port.protocol}" for port in ports.parse(text)]
     return tuple(dict.fromkeys(found))
+
+
+def check_address(text: str, option: str) -> None:
+    """See that it is an address of either version.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        ip_address(text)
+    except ValueError:
+        raise UsageError(f"{option} {text!r} is no IP address", "write one such as 192.0.2.1") from None
 
 
 def _renamed(connection: Connection, network: str) -> Connection:

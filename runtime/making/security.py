@@ -67,7 +67,7 @@ def capability_set(add: Iterable[str], drop: Iterable[str], *, privileged: bool 
     """
     added, taken = _names(add), _names(drop)
     if privileged or _ALL in added:
-        return _ours() - taken
+        return capabilities.ours() - taken
     begun = frozenset() if _ALL in taken else capabilities.DEFAULT - taken
     return begun | added
 
@@ -76,11 +76,3 @@ def _names(texts: Iterable[str]) -> frozenset[str]:
     names = frozenset(f"CAP_{text.upper().removeprefix('CAP_')}" for text in texts)
     capabilities.mask(names - {_ALL})
     return names
-
-
-def _ours() -> frozenset[str]:
-    """The capabilities this process may have, beyond which it can give none."""
-    with open("/proc/self/status") as file:  # noqa: PTH123 - spares the import
-        line = next(line for line in file if line.startswith("CapPrm:"))
-    permitted = int(line.split()[1], 16)
-    return frozenset(name for name, number in capabilities.NUMBERS.items() if permitted >> number & 1)

@@ -1,6 +1,7 @@
 """Runs `tarebox` as a real process, on a state of the test's own that has the busybox image."""
 
 import os
+import site
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,8 +17,10 @@ from runtime.image.store import ImageStore
 from runtime.storage import registry
 from tare.state import State
 
-TAREBOX = (sys.executable, "-c", "import sys; from runtime.cli import main; sys.exit(main())")
-_PROJECT = Path(__file__).parents[2]
+_PLACES = [str(Path(__file__).parents[2]), *site.getsitepackages()]
+# As the installed program does.
+_CODE = f"import sys; sys.path += {_PLACES}; from runtime.cli import main; sys.exit(main())"
+TAREBOX = (sys.executable, "-S", "-I", "-X", "utf8=1", "-c", _CODE)
 
 Tarebox = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -67,7 +70,13 @@ def state(bare, bootstrapped) -> State:
 def environment(bare) -> dict[str, str]:
     """Of the processes a test starts."""
     root = bare.data.parent
-    return {**os.environ, "TAREBENCH_ROOT": str(root), "PYTHONPATH": str(_PROJECT), "HOME": str(root)}
+    return {**os.environ, "TAREBENCH_ROOT": str(root), "HOME": str(root)}
+
+
+@pytest.fixture
+def program() -> tuple[str, ...]:
+    """The words that run `tarebox`."""
+    return TAREBOX
 
 
 @pytest.fixture

@@ -1,0 +1,162 @@
+"""A container in the foreground: its output is ours, and what we are told or typed is its."""
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from functools import partial
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Self
+
+from runtime.commandline.detaching import DetachKeys
+from runtime.commandline.messages import complain
+from runtime.commandline.pump import Attached, Pump
+from runtime.commandline.terminal import Raw, size
+from runtime.lifecycle.errors import NoSuchContainerError, StatusError
+from tare.errors import TareError, UsageError
+
+if TYPE_CHECKING:
+    from runtime.commandline.pump import Channel
+    from runtime.lifecycle.attach import Connection
+    from runtime.lifecycle.containers import Containers
+
+_OUT_OF_MEMORY = "killed for exceeding its memory limit; raise --memory"
+
+
+class Signals:
+    """A context in which signals are held back until they can be passed on."""
+
+    def __init__(self) -> None:
+        kept = {
+            signal.SIGCHLD,
+            signal.SIGKILL,
+            signal.SIGPIPE,
+            signal.SIGSTOP,
+            signal.SIGTSTP,
+            signal.SIGTTIN,
+        }
+        kept |= {signal.SIGTTOU, signal.SIGURG, signal.SIGWINCH}
+        self._numbers = {n for n in signal.valid_signals() - kept if n < signal.SIGRTMIN}
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> Self:
+        signal.pthread_sigmask(signal.SIG_BLOCK, self._numbers)
+        return self
+
+    def pass_on(self, action: Callable[[int], None]) -> None:
+        """Have the action done with each from now on, and with those that came."""
+
+        def handle(number: int, _: FrameType | None) -> None:
+            action(number)
+
+        for number in self._numbers:
+            self._before[number] = signal.signal(number, handle)
+        self.let_through()
+
+    def let_through(self) -> None:
+        """Have each do to us what it does."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._numbers)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)  # type: ignore[arg-type]
+        self.let_through()
+
+
+def check(*, tty: bool, stdin: bool, keys: str = "") -> None:
+    """See that a container can have our terminal, if it is to, and that the keys that leave it are some.
+
+    Raises:
+        UsageError: our input is no terminal, or the keys are none.
+    """
+    if keys:
+        DetachKeys(keys)
+    if tty and stdin and not os.isatty(0):
+        raise UsageError("the input device is not a TTY", "leave --tty out")
+
+
+def converse(channel: "Channel", *, tty: bool, stdin: bool, keys: str | None = None) -> bool:
+    """Copy output, and input if asked for, until the container has ended or the keys are typed.
+
+    Args:
+        channel: see runtime.commandline.pump.
+        tty: whether it has a terminal.
+        stdin: whether it gets our input.
+        keys: see runtime.commandline.detaching; none leave it when None.
+
+    Returns:
+        Whether it runs on, the keys having been typed.
+    """
+    watched = DetachKeys(keys) if keys and tty and stdin else None
+    with ExitStack() as stack:
+        if tty:
+            _follow_size(channel, stack)
+        if tty and stdin:
+            stack.enter_context(Raw(0))
+        return Pump(channel, stdin=stdin, keys=watched).run()
+
+
+def stay(
+    containers: "Containers",
+    identity: str,
+    connection: "Connection",
+    *,
+    signals: Signals,
+    proxies: bool,
+    stdin: bool,
+    keys: str,
+    is_first: bool,
+) -> int:
+    """Have a container in the foreground until it has ended or the keys are typed; its exit status, or 0.
+
+    Args:
+        containers: of the state it is in.
+        identity: its id.
+        connection: to its monitor, attached.
+        signals: those held back.
+        proxies: whether they, and more of them, are passed on to it.
+        stdin: whether it gets our input.
+        keys: see runtime.commandline.detaching.
+        is_first: whether the connection is that of its start, and its end is left to us.
+
+    Raises:
+        StatusError: nobody knows how it ended.
+    """
+    settings = containers.find(identity).settings
+    if proxies:
+        signals.pass_on(partial(_pass_on, containers, identity))
+    else:
+        signals.let_through()
+    if converse(Attached(connection), tty=settings.tty, stdin=stdin, keys=keys):
+        return 0
+    if connection.exit is None:
+        raise StatusError(
+            f"the monitor of container {identity[:12]} let go of us", "see `tarebox ps` and `tarebox logs`"
+        )
+    code, is_out_of_memory = connection.exit
+    if is_out_of_memory:
+        complain(_OUT_OF_MEMORY)
+    if is_first:
+        with suppress(NoSuchContainerError):
+            containers.settle(identity)
+    return code
+
+
+def _pass_on(containers: "Containers", identity: str, number: int) -> None:
+    # It may have ended.
+    with suppress(TareError):
+        containers.kill(identity, number)
+
+
+def _follow_size(channel: "Channel", stack: ExitStack) -> None:
+    """Keep the container's terminal as large as ours."""
+
+    def tell(*_: object) -> None:
+        if found := size(0) or size(1):
+            channel.resize(*found)
+
+    before = signal.signal(signal.SIGWINCH, tell)
+    stack.callback(signal.signal, signal.SIGWINCH, before)
+    tell()
