@@ -5,6 +5,7 @@ import types
 from collections.abc import Mapping
 from contextlib import suppress
 from enum import Enum
+from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 _Class = TypeVar("_Class")
@@ -45,8 +46,8 @@ def decode(kind: type[_Class], value: Any) -> _Class:
 def _decode(kind: Any, value: Any) -> Any:  # noqa: PLR0911 - one a type
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
-        kinds = [each for each in arguments if each is not types.NoneType]
-        return None if value is None else _decode_one(kinds, value)
+        alternatives = [each for each in arguments if each is not types.NoneType]
+        return None if value is None else _decode_one(alternatives, value)
     if origin is tuple:
         parts = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else arguments
         return tuple(_decode(each, part) for each, part in zip(parts, value, strict=True))
@@ -55,12 +56,18 @@ def _decode(kind: Any, value: Any) -> Any:  # noqa: PLR0911 - one a type
     if origin is not None and issubclass(origin, Mapping):
         return {key: _decode(arguments[1], part) for key, part in value.items()}
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        hints = get_type_hints(kind)
-        known = {field.name for field in dataclasses.fields(kind)}
-        return kind(**{name: _decode(hints[name], part) for name, part in value.items() if name in known})
+        kinds = _kinds(kind)
+        return kind(**{name: _decode(kinds[name], part) for name, part in value.items() if name in kinds})
     if kind is Any or kind in _PLAIN:
         return value
     return kind(value)
+
+
+@cache
+def _kinds(kind: Any) -> dict[str, Any]:
+    """The types of a data class's fields by their names; finding out takes longer than all the rest."""
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
 
 def _decode_one(kinds: "list[Any]", value: Any) -> Any:

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -13,7 +14,7 @@ from runtime.container import heeds
 from runtime.engine import Engine
 from runtime.lifecycle import codec, ending, executing, groups, mounting, starting
 from runtime.lifecycle.attach import Connection
-from runtime.lifecycle.errors import StatusError
+from runtime.lifecycle.errors import NoSuchContainerError, StatusError
 from runtime.lifecycle.record import Record
 from runtime.lifecycle.settings import RestartPolicy, Settings
 from runtime.lifecycle.viewing import Viewing
@@ -48,12 +49,12 @@ class Containers(Viewing):
             ImageError: the image's layers aren't there, or the disk is full.
             VolumeError: the disk is full.
         """
-        with mounting.volumes_made(self._state, self._roots.chosen(settings)) as made:
-            values = {"created_at": time.time_ns(), "settings": codec.encode(made)}
-            record = self._directory.add(name, values)
+        complete = mounting.named(self._roots.chosen(settings))
+        values = {"created_at": time.time_ns(), "settings": codec.encode(complete)}
+        record = self._directory.add(name, values)
         try:
             self._roots.make(record)
-            mounting.fill(self._state, self._roots, record)
+            mounting.make(self._state, self._roots, record, is_new=True)
         except BaseException:
             self.remove(record.id, force=True, volumes=True)
             raise
@@ -148,7 +149,9 @@ class Containers(Viewing):
         if not ending.await_end(record, None if timeout < 0 else timeout):
             ending.send(record, signal.SIGKILL)
             ending.await_end(record, None)
-        self._starter.networks.quiet(record)
+        with suppress(NoSuchContainerError), record.lock():
+            if not record.is_alive():
+                self._starter.clear(record)
         self._tell("stop", record)
 
     def restart(self, name: str, *, timeout: float | None = None) -> None:

@@ -1,7 +1,5 @@
 """A container's mounts by its settings: volumes that are made with it, paths of the host, memory."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,43 +14,50 @@ if TYPE_CHECKING:
     from runtime.lifecycle.roots import Roots
 
 
-@contextmanager
-def volumes_made(state: State, settings: Settings) -> Iterator[Settings]:
-    """The settings with a volume for each mount of one, which stays while a container is put on record.
+def named(settings: Settings) -> Settings:
+    """The settings with a name for each volume; once they are on disk, nobody else removes it.
 
     Raises:
         UsageError: a volume can't have its name.
     """
-    if not any(mount.kind == "volume" for mount in settings.mounts):
-        yield settings
-        return
-    from runtime.volumes.volumes import Volumes
-
-    volumes = Volumes(state)
-    with volumes.locked():
-        yield replace(
-            settings,
-            mounts=tuple(
-                replace(mount, source=volumes.create(mount.source).name) if mount.kind == "volume" else mount
-                for mount in settings.mounts
-            ),
-        )
+    return replace(settings, mounts=tuple(map(_named, settings.mounts)))
 
 
-def fill(state: State, roots: "Roots", record: "Record") -> None:
-    """Give a new container's empty volumes what its image has at their places.
+def _named(mount: Mount) -> Mount:
+    if mount.kind != "volume":
+        return mount
+    from runtime.volumes.volume import anonymous_name, check_name
+
+    return replace(mount, source=check_name(mount.source) if mount.source else anonymous_name())
+
+
+def make(state: State, roots: "Roots", record: "Record", *, is_new: bool) -> None:
+    """Make a container's volumes that aren't there, with what its image has at their places.
+
+    Args:
+        state: where they are.
+        roots: of the containers.
+        record: the container.
+        is_new: whether empty ones that are there get that, too.
 
     Raises:
         VolumeError: the disk is full.
         ImageError: the image's layers aren't there.
     """
-    wanted = [mount for mount in record.settings.mounts if mount.kind == "volume" and mount.copy]
-    if not wanted:
+    mounts = [mount for mount in record.settings.mounts if mount.kind == "volume"]
+    if not mounts:
         return
     from runtime.volumes.volumes import Volumes
 
     volumes = Volumes(state)
-    empty = [mount for mount in wanted if volumes.is_empty(mount.source)]
+    made = [mount.source for mount in mounts if not volumes.has(mount.source)]
+    for name in made:
+        volumes.create(name)
+    empty = [
+        mount
+        for mount in mounts
+        if mount.copy and (is_new or mount.source in made) and volumes.is_empty(mount.source)
+    ]
     if empty:
         with roots.opened(record) as root:
             for mount in empty:

@@ -49,15 +49,18 @@ class Record:
         self.path = path
         self.id = os.path.basename(path)
         self.told: tuple[int, bool] | None = None
+        self.values: dict[str, Any] = {}
         self.refresh()
 
     def refresh(self) -> None:
         """Read what may have changed."""
-        self.values = self._read("container.json")
+        values = self._read("container.json")
         self.state = self._read("state.json")
-        self.__dict__.pop("settings", None)
-        if not self.values:
+        if not values:
             raise NoSuchContainerError(self.id[:12])
+        if values != self.values:
+            self.values = values
+            self.__dict__.pop("settings", None)
 
     @cached_property
     def settings(self) -> Settings:

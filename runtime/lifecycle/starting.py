@@ -29,6 +29,8 @@ LONGEST_DELAY = 60_000
 LONG_RUN = 10 * 10**9
 """Nanoseconds after which a container counts as having run well, and the delay is the first again."""
 _INIT = "/dev/init"
+_SERVED = "fuse-overlayfs"
+"""The storage driver with a process for each root."""
 _COMMAND = "import sys; sys.path.insert(0, sys.argv[1]); from runtime.lifecycle.command import main; main()"
 _PROJECT = str(Path(__file__).parents[2])
 
@@ -99,6 +101,7 @@ class Starter:
     ) -> None:
         settings = record.settings
         spec = self._roots.apply(record, spec)
+        mounting.make(self._state, self._roots, record, is_new=False)
         spec = self.networks.lead(record, mounting.apply(self._state, settings.mounts, spec))
         groups = control_groups.create(self._state, record.id, spec, settings.resources)
         values = {**values, "boot": boot_id(), "cgroups": groups.saved()}
@@ -189,7 +192,8 @@ def _options(state: State, record: Record, events: journal.Journal, delay: int) 
         options += _words("-a", "ended", state, record)
     elif settings.restart.name != "no":
         options += ["-r", str(delay), *_words("-a", "ended", state, record)]
-    elif connections(record):
+    elif connections(record) or settings.pid or settings.driver == _SERVED:
+        # Ports, processes that outlive the first one, or what serves the root are left.
         options += _words("-a", "ended", state, record)
     return options
 

@@ -1,5 +1,6 @@
 """What a volume is: data only, as kept on disk."""
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field
 from tare.errors import TareError, UsageError
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,239}", re.ASCII)
+_ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 ANONYMOUS = "com.docker.volume.anonymous"
 """The label of a volume that nobody named."""
 
@@ -33,6 +35,16 @@ class Volume:
     def is_anonymous(self) -> bool:
         """Whether nobody named it."""
         return ANONYMOUS in self.labels
+
+
+def anonymous_name() -> str:
+    """A name for a volume that nobody names."""
+    return os.urandom(32).hex()
+
+
+def is_anonymous_name(name: str) -> bool:
+    """Whether nobody but `anonymous_name` gives a volume such a name."""
+    return _ANONYMOUS.fullmatch(name) is not None
 
 
 def is_name(name: str) -> bool:

@@ -13,7 +13,16 @@ from runtime.lifecycle import codec, files
 from runtime.lifecycle.directory import Directory
 from runtime.lifecycle.logs import timestamp
 from runtime.volumes import filling
-from runtime.volumes.volume import ANONYMOUS, Volume, VolumeError, check_name, check_options, is_name
+from runtime.volumes.volume import (
+    ANONYMOUS,
+    Volume,
+    VolumeError,
+    anonymous_name,
+    check_name,
+    check_options,
+    is_anonymous_name,
+    is_name,
+)
 from tare.state import State
 
 _Names = tuple[str, ...]
@@ -36,7 +45,7 @@ class Volumes:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """A context in which no other process makes or removes volumes, or containers that have some."""
+        """A context in which nobody else makes or removes volumes."""
         with self._thread:
             if self._is_locked:
                 yield
@@ -66,10 +75,9 @@ class Volumes:
         """
         labels, options = dict(labels or {}), dict(options or {})
         check_options(options)
-        if name:
-            check_name(name)
-        else:
-            name, labels = os.urandom(32).hex(), {**labels, ANONYMOUS: ""}
+        name = check_name(name) if name else anonymous_name()
+        if is_anonymous_name(name):
+            labels = {**labels, ANONYMOUS: ""}
         with self.locked():
             if self.has(name):
                 return self.get(name)

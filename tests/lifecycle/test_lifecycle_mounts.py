@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import CommandNotFoundError
-from runtime.lifecycle import Mount
+from runtime.image.layers import unpack_layers
+from runtime.image.store import ImageStore
+from runtime.lifecycle import Mount, executing
+from runtime.lifecycle.record import has_ended
+from runtime.storage import registry
 from runtime.storage.copying import copy_in
 from runtime.volumes import Volumes
 from runtime.volumes.volume import VolumeError
@@ -119,8 +123,6 @@ def test_the_monitor_removes_volumes_with_a_container(containers, stored, state)
     monitor = containers.find(identity).pidfd("monitor")
     containers.stop(identity, timeout=0)
     with os.fdopen(monitor):
-        from runtime.lifecycle.record import has_ended
-
         assert has_ended(monitor, 30)
     assert Volumes(state).list() == []
 
@@ -188,8 +190,6 @@ def test_read_only_with_what_is_mounted_below(said, tmp_path, options, below, ab
     [("", False, False), ("rslave", True, False), ("rshared", True, True)],
 )
 def test_propagation(containers, stored, tmp_path, propagation, into, out) -> None:
-    from runtime.lifecycle import executing
-
     place = tmp_path / "place"
     place.mkdir()
 
@@ -259,3 +259,23 @@ def test_inspect_shows_them(containers, stored) -> None:
     assert known["GraphDriver"]["Data"]["UpperDir"].endswith("/upper")
     assert Path(known["GraphDriver"]["Data"]["LowerDir"]).is_dir()
     assert known["Image"].startswith("sha256:")
+
+
+@pytest.mark.parametrize("name", ["overlay", "vfs", "fuse-overlayfs"])
+def test_every_storage_driver(containers, stored, output, state, monkeypatch, name) -> None:
+    monkeypatch.setenv("TAREBOX_STORAGE_DRIVER", name)
+    settings = stored(*sh("cat /written; echo once more >> /written"))
+    store = ImageStore(state)
+    with store.content.adding():
+        unpack_layers(store.content, store.get("busybox"), registry.driver(state))
+    identity = containers.create(settings)
+    monkeypatch.delenv("TAREBOX_STORAGE_DRIVER")
+    for _ in range(2):
+        containers.start(identity)
+        assert containers.wait(identity, timeout=30) == 0
+    assert output(identity).endswith("once more\n")
+    assert containers.inspect(identity)["GraphDriver"]["Name"] == name
+    driver, _ = containers.root(identity)
+    assert driver.name == name
+    containers.remove(identity)
+    assert driver.containers() == ()

@@ -1,15 +1,23 @@
 """Containers on networks, on a host of the test's own."""
 
+import os
 import socket
+import subprocess
+import sys
+import threading
 from ipaddress import IPv4Address, ip_network
+from pathlib import Path
 
 import pytest
 
-from runtime.lifecycle import Networking, RestartPolicy
+from runtime.errors import CommandNotFoundError
+from runtime.lifecycle import Networking, RestartPolicy, executing
 from runtime.lifecycle.errors import NoSuchContainerError, StatusError
+from runtime.lifecycle.record import has_ended
 from runtime.network.model import Connection, Published
 from runtime.network.networks import Networks
 from runtime.network.resolver import Alias, Resolver
+from runtime.volumes import Volumes
 from tare.errors import NetworkError
 
 pytestmark = pytest.mark.usefixtures("host")
@@ -23,8 +31,6 @@ def published(port: int, inside: int = 80) -> Networking:
 
 
 def text(containers, name, *argv: str) -> str:
-    from runtime.lifecycle import executing
-
     ended = executing.output(containers.engine, containers.find(name), argv, timeout=20)
     return (ended.stdout + ended.stderr).decode()
 
@@ -78,11 +84,7 @@ def test_the_monitor_frees_the_port_of_one_that_ends_by_itself(containers, store
     assert containers.wait(identity, timeout=30) == 0
     monitor = containers.find(identity).pidfd("monitor")
     if monitor >= 0:
-        from runtime.lifecycle.record import has_ended
-
         assert has_ended(monitor, 30)
-        import os
-
         os.close(monitor)
     assert Networks(containers._state).sandbox(identity).published == ()
 
@@ -140,8 +142,6 @@ def test_the_hosts_namespace_has_copies_of_its_files(containers, stored) -> None
     identity = containers.run(stored("sleep", "1000", networking=networking))
     assert "192.0.2.7\tdb" in text(containers, identity, "cat", "/etc/hosts")
     text(containers, identity, "sh", "-c", "echo changed > /etc/hosts")
-    from pathlib import Path
-
     assert Path("/etc/hosts").read_text() != "changed\n"
     containers.run(stored(*WEB, networking=networking))
     assert b"page" in fetched(80)
@@ -184,8 +184,6 @@ def test_networks_come_and_go(containers, stored, state) -> None:
 
 
 def test_a_failed_start_leaves_neither_address_nor_port(containers, stored, state) -> None:
-    from runtime.errors import CommandNotFoundError
-
     with pytest.raises(CommandNotFoundError):
         containers.run(stored("nonsense", networking=published(8080), auto_remove=True))
     networks = Networks(state)
@@ -201,3 +199,46 @@ def test_filters(containers, stored, state, filters) -> None:
     containers.run(stored("sleep", "1000", networking=BRIDGE))
     assert [record.id for record in containers.list(filters=filters)] == [wanted]
     assert [record.id for record in containers.list(filters={"network": [network.id]})] == [wanted]
+
+
+STARTER = """\
+import sys
+from pathlib import Path
+from runtime import ContainerSpec
+from runtime.lifecycle import Containers, Mount, Networking, Settings
+from runtime.network.model import Published
+from tare.state import State
+containers = Containers(State.at(Path(sys.argv[1])))
+spec = ContainerSpec(Path("/nonexistent"), ("sleep", "1000"))
+networking = Networking(publish=(Published("tcp", None, 0, 80),))
+mounts = (Mount("volume", "", "/data"),)
+print("ready", flush=True)
+while True:
+    containers.run(Settings(spec, chain=sys.argv[2], networking=networking, mounts=mounts))
+"""
+
+
+def test_a_starter_killed_at_any_time_leaves_nothing_behind(containers, stored, state) -> None:
+    command = (sys.executable, "-c", STARTER, str(state.data.parent), stored("true").chain)
+    for number in range(8):
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as starter:
+            assert starter.stdout
+            starter.stdout.readline()
+            threading.Event().wait(0.02 + 0.007 * number)
+            starter.kill()
+    running = containers.list()
+    # Every one that runs has all that it is to have.
+    for record in running:
+        known = containers.inspect(record.id)["NetworkSettings"]
+        assert known["IPAddress"]
+        assert known["Ports"]["80/tcp"]
+    for record in containers.list(every=True):
+        containers.remove(record.id, force=True, volumes=True)
+    networks = Networks(state)
+    networks.sweep()
+    left = [path for path in state.run.rglob("leases/*") if path.is_file()]
+    assert left == []
+    assert list((state.run / "networks" / "sandboxes").iterdir()) == []
+    assert Volumes(state).list() == []
+    driver, _ = containers.root(containers.create(stored("true")))
+    assert len(driver.containers()) == 1
