@@ -1,6 +1,8 @@
 """`tarebox top`, `stats`, `events` and `info` on containers that run."""
 
 import json
+import os
+import pty
 import re
 import signal
 import subprocess
@@ -73,6 +75,21 @@ def test_stats_go_on_until_interrupted(start, detached):
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
         assert process.stderr.read() == ""
+
+
+def test_stats_are_shown_over_each_other_on_a_terminal(start, detached):
+    detached("idle", "sleep", "1000")
+    master, slave = pty.openpty()
+    with os.fdopen(master, "rb", 0) as screen:
+        with os.fdopen(slave, "wb", 0) as terminal:
+            process = start("stats", "--format", "{{.Name}}", stdout=terminal)
+        with process:
+            shown = b""
+            while shown.count(b"\x1b[J") < 1:
+                shown += screen.read(100)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 130
+    assert shown == b"\x1b[Hidle\x1b[K\r\n\x1b[J"
 
 
 def test_events_are_told_and_followed(said, start, containers, detached):
