@@ -167,6 +167,9 @@ def test_history_is_told(said):
     assert row[2] == "tarebox image bootstrap busybox"
     assert row[3].endswith("MB")
     assert said("history", "-q", "busybox") == image
+    exact = said("history", "--human=false", "--format", "{{.Size}} {{.CreatedAt}}", "busybox")
+    assert exact.split()[0].isdigit()
+    assert exact.endswith("1970-01-01T00:00:00Z")
 
 
 def test_unused_images_are_pruned(said, fault, files):
