@@ -56,7 +56,6 @@ def make(options: argparse.Namespace, state: "State", containers: "Containers") 
                 f"no image directory {options.image}", "name an existing root filesystem directory"
             )
         return settings(Path(options.image).absolute(), wanted)
-    from runtime.image.layers import unpack_layers
     from runtime.image.store import ImageStore
     from runtime.storage import registry
 
@@ -65,6 +64,8 @@ def make(options: argparse.Namespace, state: "State", containers: "Containers") 
     image = find(store, driver, options)
     chain = image.layers[-1] if image.layers else None
     if chain and not driver.has_layer(chain):
+        from runtime.image.layers import unpack_layers
+
         unpack_layers(store.content, image, driver)
     lowers = driver.image(chain).lowers if chain else ()
     return replace(settings(image, wanted, layers=lowers), driver=driver.name)

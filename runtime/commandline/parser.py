@@ -1,6 +1,7 @@
 """The parser of a command: argparse with Docker's habits."""
 
 import argparse
+import os
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
@@ -69,7 +70,8 @@ class _Formatter(argparse.HelpFormatter):
     """Leaves the options out of the line of usage: they follow anyway."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=34)
+        # One is made for each option; asking the terminal would take longer than all else.
+        super().__init__(prog, max_help_position=34, width=int(os.environ.get("COLUMNS") or 100))
 
     def add_usage(
         self,

@@ -25,7 +25,7 @@ def run(options: argparse.Namespace, state: State) -> int:
     wanted = options.port if "/" in options.port or not options.port else f"{options.port}/tcp"
     if wanted and not ports.get(wanted):
         raise TareError(f"no public port {wanted!r} published for {options.name}", "see `tarebox port NAME`")
-    for inside, places in ports.items():
+    for inside, places in sorted(ports.items(), key=_order):
         for place in places or ():
             host = f"[{place['HostIp']}]" if ":" in place["HostIp"] else place["HostIp"]
             outside = f"{host}:{place['HostPort']}"
@@ -34,3 +34,8 @@ def run(options: argparse.Namespace, state: State) -> int:
             elif inside == wanted:
                 print(outside)
     return 0
+
+
+def _order(port: tuple[str, object]) -> tuple[int, str]:
+    number, _, protocol = port[0].partition("/")
+    return int(number), protocol
