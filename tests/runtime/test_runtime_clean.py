@@ -100,6 +100,6 @@ def test_clean_of_nothing(state):
 
 
 def test_half_made_images_are_removed(state):
-    (state.directory("images") / ".new-abc" / "rootfs").mkdir(parents=True)
-    assert clean(state) == [f"directory {state.data}/images/.new-abc"]
-    assert not list(Path(state.data).glob("images/.*"))
+    (state.directory("cache") / "rootfs" / ".new-abc").mkdir(parents=True)
+    assert clean(state) == [f"directory {state.data}/cache/rootfs/.new-abc"]
+    assert not list(Path(state.data).glob("cache/rootfs/.*"))

@@ -129,9 +129,10 @@ def test_users(tmp_path):
         "7": (7, 0),
         "web:staff": (33, 50),
         "7:8": (7, 8),
+        "": (0, 0),
     }.items():
         assert lookup(tmp_path, user) == ids
-    for user in ("stranger", "web:strangers", "odd", "broken", ""):
+    for user in ("stranger", "web:strangers", "odd", "broken"):
         with pytest.raises(UsageError):
             lookup(tmp_path, user)
 
