@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.lifecycle import codec, health, inspecting_host, inspecting_network
+from runtime.lifecycle import health, inspecting_host, inspecting_network
 from runtime.lifecycle.directory import Directory
 from runtime.lifecycle.logs import timestamp
 from runtime.lifecycle.record import Record
 from runtime.lifecycle.roots import Roots
+from runtime.lifecycle.settings import HealthCheck
 from runtime.network.model import Published
 from runtime.network.ports import parse
 from tare.errors import UsageError
@@ -71,7 +72,18 @@ def _config(record: Record) -> dict[str, Any]:
         "Labels": dict(settings.labels),
         "StopSignal": signal.Signals(settings.stop_signal).name,
         "StopTimeout": settings.stop_timeout,
-        **({"Healthcheck": codec.encode(settings.health)} if settings.health else {}),
+        **({"Healthcheck": _health_check(settings.health)} if settings.health else {}),
+    }
+
+
+def _health_check(check: HealthCheck) -> dict[str, Any]:
+    is_shell = check.argv[:2] == ("/bin/sh", "-c") and len(check.argv) == 3
+    return {
+        "Test": ["CMD-SHELL", check.argv[2]] if is_shell else ["CMD", *check.argv],
+        "Interval": round(check.interval * 1e9),
+        "Timeout": round(check.timeout * 1e9),
+        "StartPeriod": round(check.start_period * 1e9),
+        "Retries": check.retries,
     }
 
 

@@ -40,7 +40,8 @@ def inspected(said, name: str) -> dict:
 
 def test_what_the_image_says_and_what_takes_its_place(other_image, said):
     other_image(
-        entrypoint=("echo", "image"), cmd=("cmd",), env=("A=1", "PATH=/bin:/usr/bin"), workdir="/etc", user="nobody",
+        entrypoint=("echo", "image"), cmd=("cmd",), env=("A=1", "PATH=/bin:/usr/bin"),
+        workdir="/etc", user="nobody",
         labels={"a": "1", "b": "2"}, stop_signal="SIGUSR2", volumes=("/data",), exposed_ports=("80/tcp",),
         healthcheck={"Test": ["CMD", "true"], "Interval": 10**9},
     )  # fmt: skip
@@ -65,7 +66,9 @@ def test_what_the_image_says_and_what_takes_its_place(other_image, said):
     assert set(config["ExposedPorts"]) == {"80/tcp", "90/udp"}
     assert found["Mounts"][0]["Destination"] == "/data"
     assert (config["Entrypoint"], config["Cmd"]) == (["echo", "image"], ["cmd"])
-    assert config["Healthcheck"]["Retries"] == 5
+    assert config["Healthcheck"] == {
+        "Test": ["CMD", "true"], "Interval": 10**9, "Timeout": 30 * 10**9, "StartPeriod": 0, "Retries": 5
+    }  # fmt: skip
     said("rm", "-v", "one")
 
 
