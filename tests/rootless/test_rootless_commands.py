@@ -1,0 +1,139 @@
+"""The command line of an ordinary user, which has no other words than root's."""
+
+import os
+import socket
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rootless_user import User
+
+SERVER = "mkdir -p /www; echo hello >/www/index.html; echo up; exec httpd -f -p 80 -h /www"
+
+
+@pytest.fixture
+def web(user: User) -> Iterator[int]:
+    """The port of a detached container `web` that answers there."""
+    port = free_port()
+    user.ok("run", "-d", "--name", "web", "-p", f"{port}:80", "busybox", "sh", "-c", SERVER)
+    yield port
+    user.ok("rm", "--force", "web")
+
+
+def free_port() -> int:
+    with socket.socket() as tried:
+        tried.bind(("127.0.0.1", 0))
+        return int(tried.getsockname()[1])
+
+
+def fetch(port: int) -> str:
+    for attempt in range(50):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+                return answer.read().decode().strip()
+        except OSError:
+            if attempt == 49:
+                raise
+    return ""
+
+
+def test_a_container_is_run_and_removed(user: User) -> None:
+    assert (
+        user.ok("run", "--rm", "busybox", "sh", "-c", "id -u; cat /sys/class/net/eth0/operstate") == "0\nup"
+    )
+    assert user.ok("ps", "--all", "--quiet") == ""
+
+
+def test_a_detached_container_has_a_whole_life(user: User, web: int) -> None:
+    assert fetch(web) == "hello"
+    assert user.ok("logs", "web") == "up"
+    assert user.ok("exec", "web", "hostname") == user.ok("ps", "--quiet")
+    assert "httpd" in user.ok("top", "web")
+    user.ok("stop", "--time", "0", "web")
+    with pytest.raises(OSError):
+        urllib.request.urlopen(f"http://127.0.0.1:{web}/", timeout=5)
+    user.ok("start", "web")
+    assert fetch(web) == "hello"
+
+
+def test_a_container_starts_again_by_itself_with_its_network(user: User) -> None:
+    port = free_port()
+    script = f"echo run; [ -e /again ] || {{ touch /again; exit 1; }}; {SERVER}"
+    user.ok(
+        "run",
+        "-d",
+        "--name",
+        "again",
+        "--restart",
+        "always",
+        "-p",
+        f"{port}:80",
+        "busybox",
+        "sh",
+        "-c",
+        script,
+    )
+    try:
+        assert fetch_later(port) == "hello"
+        assert user.ok("logs", "again").split() == ["run", "run", "up"]
+    finally:
+        user.ok("rm", "--force", "again")
+
+
+def fetch_later(port: int) -> str:
+    """What is answered once the port is open, which takes a restart."""
+    done = os.popen(f"curl --silent --retry 20 --retry-all-errors --retry-delay 0 http://127.0.0.1:{port}/")
+    with done:
+        return done.read().strip()
+
+
+def test_containers_find_each_other_on_a_network_of_their_own(user: User) -> None:
+    user.ok("network", "create", "own")
+    user.ok("run", "-d", "--name", "first", "--network", "own", "busybox", "sleep", "100")
+    try:
+        assert "1 packets received" in user.ok(
+            "run", "--rm", "--network", "own", "busybox", "ping", "-c1", "first"
+        )
+    finally:
+        user.ok("rm", "--force", "first")
+        user.ok("network", "rm", "own")
+
+
+def test_the_hosts_network_is_the_hosts(user: User) -> None:
+    found = user.ok("run", "--rm", "--network", "host", "busybox", "readlink", "/proc/self/ns/net")
+    assert found == str(Path("/proc/self/ns/net").readlink())
+
+
+def test_a_volume_keeps_what_root_inside_wrote(user: User) -> None:
+    user.ok("volume", "create", "kept")
+    user.ok(
+        "run", "--rm", "-v", "kept:/kept", "busybox", "sh", "-c", "echo x >/kept/file; chown 3:4 /kept/file"
+    )
+    assert user.ok("run", "--rm", "-v", "kept:/kept", "busybox", "stat", "-c", "%u:%g", "/kept/file") == "3:4"
+    user.ok("volume", "rm", "kept")
+
+
+def test_limits_are_refused_where_nobody_enforces_them(user: User) -> None:
+    done = user.box("run", "--rm", "--memory", "64m", "busybox", "true")
+    assert done.returncode == 125
+    assert done.stderr.startswith("tarebox: no write access to control groups")
+    assert done.stderr.count("\n") == 1
+    assert user.ok("ps", "--all", "--quiet") == ""
+
+
+def test_a_running_container_is_copied_from_and_made_an_image(user: User) -> None:
+    script = "rm /etc/passwd; mkdir /made; echo x >/made/file; chown 3:4 /made/file; echo up; exec sleep 100"
+    user.ok("run", "-d", "--name", "base", "busybox", "sh", "-c", script)
+    try:
+        assert user.ok("exec", "base", "cat", "/made/file") == "x"
+        assert {"D /etc/passwd", "A /made/file"} <= set(user.ok("diff", "base").splitlines())
+        user.ok("cp", "base:/made/file", "copy")
+        assert (user.home / "copy").stat().st_uid == user.uid
+        user.ok("commit", "base", "derived")
+    finally:
+        user.ok("rm", "--force", "base")
+    found = user.ok(
+        "run", "--rm", "derived", "sh", "-c", "stat -c %u:%g /made/file; ls /etc/passwd || echo gone"
+    )
+    assert found.split() == ["3:4", "gone"]
