@@ -73,7 +73,7 @@ def removal(state: State) -> "Removal":
     return Removal(ImageStore(state), registry.driver(state), lambda: users(state))
 
 
-def tell(removed: "Removed") -> None:
+def tell_removed(removed: "Removed") -> None:
     """Print what went, as Docker does."""
     for name in removed.names:
         print(f"Untagged: {name}")

@@ -1,6 +1,6 @@
 """What `prune` removes: containers and volumes that nobody needs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -58,3 +58,9 @@ def prune_volumes(
                 volumes.remove(volume.name)
                 removed[volume.name] = taken
     return removed
+
+
+def tell(kind: str, names: Iterable[str]) -> None:
+    """Print what went, if anything did."""
+    if names := list(names):
+        print(f"Deleted {kind}:", *names, "", sep="\n")

@@ -19,11 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, state: State) -> int:
     """Remove them and print what went."""
-    from runtime.commandline.images import removal, tell
+    from runtime.commandline.images import removal, tell_removed
 
     images = removal(state)
     return each(
         options.names,
-        lambda name: tell(images.remove(name, force=options.force, keep=options.no_prune)),
+        lambda name: tell_removed(images.remove(name, force=options.force, keep=options.no_prune)),
         show=False,
     )

@@ -142,3 +142,14 @@ def test_what_nobody_needs_is_removed(said, fault, tarebox):
         "Packed Images: 0B",
     ]
     assert said("system", "check") == ""
+
+
+def test_stopped_containers_are_removed(said, fault):
+    for name, label in (("old", "keep=1"), ("new", "keep=0")):
+        said("run", "--name", name, "--label", label, "--network", "none", "busybox", "true")
+    said("run", "-d", "--name", "busy", "--network", "none", "busybox", "sleep", "1000")
+    assert "nobody is there to be asked" in fault(2, "container", "prune")
+    assert said("container", "prune", "-f", "--filter", "until=1h") == "Total reclaimed space: 0B"
+    assert said("container", "prune", "-f", "--filter", "label!=keep=1").startswith("Deleted Containers:\n")
+    assert said("ps", "-a", "--format", "{{.Names}}").split() == ["busy", "old"]
+    assert "invalid filter" in fault(2, "container", "prune", "-f", "--filter", "colour=red")

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, state: State) -> int:
     """Remove them and print what went."""
     from runtime.commandline.confirmation import confirmed
-    from runtime.commandline.images import prunable, removal, tell
+    from runtime.commandline.images import prunable, removal, tell_removed
     from runtime.commandline.units import size
 
     chosen = prunable(filters.parse(options.filter))
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace, state: State) -> int:
     removed = removal(state).prune(chosen, every=options.all)
     if removed.names or removed.images or removed.layers:
         print("Deleted Images:")
-        tell(removed)
+        tell_removed(removed)
         print()
     print(f"Total reclaimed space: {size(removed.freed)}")
     return 0

@@ -1,12 +1,8 @@
 """`tarebox system prune`: removes all that nobody needs."""
 
 import argparse
-from typing import TYPE_CHECKING
 
 from tare.state import State
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 SUMMARY = "remove stopped containers, unused networks and dangling images"
 
@@ -28,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, state: State) -> int:
     """Remove them and print what went, and how much space that gave."""
     from runtime.commandline.confirmation import confirmed
-    from runtime.commandline.images import removal, tell
-    from runtime.commandline.pruning import prune_containers, prune_volumes
+    from runtime.commandline.images import removal, tell_removed
+    from runtime.commandline.pruning import prune_containers, prune_volumes, tell
     from runtime.commandline.units import size
     from runtime.network.networks import Networks
     from runtime.storage.clean import sweep
@@ -37,24 +33,19 @@ def run(options: argparse.Namespace, state: State) -> int:
     if not options.force and not confirmed(_warning(options)):
         return 1
     containers = prune_containers(state)
-    _tell("Containers", containers)
-    _tell("Networks", Networks(state).prune())
+    tell("Containers", containers)
+    tell("Networks", Networks(state).prune())
     volumes = prune_volumes(state) if options.volumes else {}
-    _tell("Volumes", volumes)
+    tell("Volumes", volumes)
     images = removal(state).prune(lambda _: True, every=options.all)
     if images.names or images.images or images.layers:
         print("Deleted Images:")
-        tell(images)
+        tell_removed(images)
         print()
     sweep(state)
     freed = sum(containers.values()) + sum(volumes.values()) + images.freed
     print(f"Total reclaimed space: {size(freed)}")
     return 0
-
-
-def _tell(kind: str, names: "Iterable[str]") -> None:
-    if names := list(names):
-        print(f"Deleted {kind}:", *names, "", sep="\n")
 
 
 def _warning(options: argparse.Namespace) -> str:

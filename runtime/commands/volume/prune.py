@@ -32,29 +32,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, state: State) -> int:
     """Remove them and print their names and how much space that gave."""
     from runtime.commandline.confirmation import confirmed
+    from runtime.commandline.pruning import prune_volumes, tell
     from runtime.commandline.units import size
-    from runtime.storage.store import measure
-    from runtime.volumes.volume import VolumeError
-    from runtime.volumes.volumes import Volumes
 
     kind = "local" if options.all else "anonymous local"
-    volumes = Volumes(state)
-    wanted = filters.select(volumes.list(), _FILTERS, filters.parse(options.filter))
+    wanted = filters.parse(options.filter)
+    filters.select([], _FILTERS, wanted)
     if not options.force and not confirmed(
         f"This will remove {kind} volumes not used by at least one container."
     ):
         return 1
-    removed: dict[str, int] = {}
-    for volume in wanted:
-        if (volume.is_anonymous or options.all) and not volumes.users(volume.name):
-            taken = 0 if volume.options else measure(volumes.path(volume.name))
-            try:
-                volumes.remove(volume.name)
-            except VolumeError:
-                # A container came to it meanwhile, or somebody else was faster.
-                continue
-            removed[volume.name] = taken
-    if removed:
-        print("Deleted Volumes:", *removed, "", sep="\n")
+    removed = prune_volumes(
+        state, lambda volume: bool(filters.select([volume], _FILTERS, wanted)), every=options.all
+    )
+    tell("Volumes", removed)
     print(f"Total reclaimed space: {size(sum(removed.values()))}")
     return 0
