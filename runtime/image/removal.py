@@ -122,6 +122,7 @@ class Removal:
             if not gone:
                 break
             doomed = [chain for chain in doomed if chain not in gone]
+        self._driver.sweep()
         return Removed(names, tuple(image.id for image in images), tuple(layers), freed)
 
     def _remove_layer(self, chain: str) -> bool:

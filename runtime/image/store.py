@@ -76,7 +76,13 @@ class ImageStore:
         """
         names = self._names.read()
         root = self._find(names, name)
-        return self._image(root, names[root], platform)
+        try:
+            return self._image(root, names[root], platform)
+        except ImageError:
+            # Another process may have removed it meanwhile.
+            if root not in self._names.read():
+                raise _unknown(name) from None
+            raise
 
     def list(self) -> tuple[StoredImage, ...]:
         """All images that can be read, newest first; `check` tells of the others."""

@@ -10,6 +10,7 @@ import tarfile
 import pytest
 
 from runtime.image.store import ImageStore
+from runtime.storage import registry
 
 _ID = "sha256:"
 
@@ -187,6 +188,13 @@ def test_unused_images_are_pruned(said, fault, files):
     assert "Untagged: busybox:latest" in said("image", "prune", "--all", "--force")
     assert said("images", "-q") == ""
     assert said("image", "prune", "-f") == "Total reclaimed space: 0B"
+
+
+def test_pruning_takes_what_was_begun(said, state):
+    begun = state.data / "layers" / registry.driver(state).name / f"layers/.new-sha256-{'0' * 64}"
+    begun.mkdir()
+    said("image", "prune", "-f")
+    assert not begun.exists()
 
 
 def test_a_terminal_is_shown_no_archive(tarebox, environment):
