@@ -45,7 +45,7 @@ def start(spec: ContainerSpec, *, unified: bool, cache: Path) -> bytes:
     has_net = Namespace.NET in spec.namespaces
     steps: list[Step] = [("locate", [os.path.abspath(layer) for layer in (*spec.layers, spec.rootfs)])]
     if has_user:
-        steps.append(("await_go",))
+        steps += [("hold", [os.fspath(bind.source) for bind in spec.binds]), ("await_go",)]
     if spec.writable:
         steps.append(("enter_scratch", os.path.abspath(spec.writable)))
     elif spec.on_disk and not spec.in_place:

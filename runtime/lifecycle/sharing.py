@@ -34,6 +34,9 @@ def joined(directory: Directory, record: Record, spec: ContainerSpec) -> Iterato
                 stack.callback(os.close, descriptor)
                 path = f"/proc/{os.getpid()}/fd/{descriptor}"
                 spec = replace(spec, joined=(*spec.joined, (kind, path)))
+                if kind is Namespace.NET:
+                    # Its name is in the files of names that both have.
+                    spec = replace(spec, hostname=other.settings.hostname or other.id[:12])
                 if kind is Namespace.IPC:
                     descriptor = _open(other, Namespace.MNT)
                     stack.callback(os.close, descriptor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from runtime import devices, syscalls
+from runtime import devices, light, syscalls
 from runtime.steps.base import Base
 
 TYPE_CHECKING = False
@@ -36,6 +36,10 @@ class Filesystem(Base):
     _root = -1
     _dev = -1
     _empty = -1
+
+    def __init__(self, channel: light.socket.socket, stdio: Sequence[int]) -> None:
+        super().__init__(channel, stdio)
+        self._sources: dict[str, int] = {}
 
     def mount(
         self, target: str, filesystem: str, attributes: int, options: Sequence[tuple[str, str | None]]
@@ -112,7 +116,15 @@ class Filesystem(Base):
         os.close(tree)
         os.close(place)
 
+    def hold(self, sources: Sequence[str]) -> None:
+        """Take hold of what is to be bound, while this process may still reach it."""
+        for source in sources:
+            self._detail = source
+            self._sources[source] = os.open(source, os.O_PATH | os.O_CLOEXEC)
+
     def _tree(self, namespace: str, source: str, flags: int) -> int:
+        if source in self._sources:
+            return syscalls.open_tree(self._sources[source], "", flags | syscalls.AT_EMPTY_PATH)
         if not namespace:
             return syscalls.open_tree(syscalls.AT_FDCWD, source, flags)
         own = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)

@@ -9,7 +9,7 @@ import pytest
 from runtime import Limits
 from runtime.cgroups.files import read
 from runtime.errors import CgroupError, CommandNotExecutableError, CommandNotFoundError
-from runtime.lifecycle import Containers, RestartPolicy
+from runtime.lifecycle import Containers, Mount, RestartPolicy
 from runtime.lifecycle.errors import NameTakenError, NoSuchContainerError, StatusError
 from tare.errors import UsageError
 
@@ -222,3 +222,22 @@ def test_groups_go_with_the_end(containers, run) -> None:
     paths = containers.find(identity).groups().paths.values()
     containers.wait(identity)
     assert not [path for path in paths if Path(path).exists() and read(f"{path}/cgroup.procs")]
+
+
+def test_filters_by_age_image_ports_and_volumes(containers, settings) -> None:
+    first = containers.create(settings("true", exposed=("80/tcp",)), name="first")
+    second = containers.create(settings("true", mounts=(Mount("bind", "/etc", "/mnt"),)), name="second")
+    third = containers.create(settings("true", image_id="sha256:abcdef"), name="third")
+
+    def found(**filters: str) -> list[str]:
+        chosen = {key: [value] for key, value in filters.items()}
+        return [record.id for record in containers.list(every=True, filters=chosen)]
+
+    assert found(since="first") == [third, second]
+    assert found(before=second) == [first]
+    assert found(expose="80") == [first]
+    assert found(volume="/mnt") == [second]
+    assert found(ancestor="abcde") == [third]
+    assert found(ancestor="busybox:latest") == [third, second, first]
+    with pytest.raises(NoSuchContainerError):
+        found(since="nobody")

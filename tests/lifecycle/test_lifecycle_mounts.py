@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from runtime import IdMapping, Namespace
 from runtime.errors import CommandNotFoundError
 from runtime.image.layers import unpack_layers
 from runtime.image.store import ImageStore
 from runtime.lifecycle import Mount, executing
 from runtime.lifecycle.record import has_ended
+from runtime.spec import DEFAULT_NAMESPACES
 from runtime.storage import registry
 from runtime.storage.copying import copy_in
 from runtime.volumes import Volumes
@@ -279,3 +281,25 @@ def test_every_storage_driver(containers, stored, output, state, monkeypatch, na
     assert driver.name == name
     containers.remove(identity)
     assert driver.containers() == ()
+
+
+def test_a_root_in_memory_is_gone_with_its_start(containers, stored, output) -> None:
+    identity = containers.create(stored(*sh("cat /written; echo once > /written"), spec={"on_disk": False}))
+    for _ in range(2):
+        containers.start(identity)
+        assert containers.wait(identity, timeout=30) == 0
+    assert "once\n" not in output(identity)
+
+
+def test_a_root_of_other_owners(containers, stored, output) -> None:
+    spec = {
+        "namespaces": DEFAULT_NAMESPACES | {Namespace.USER},
+        "mappings": (IdMapping(0, 100_000, 1000),),
+    }
+    identity = containers.create(stored(*sh("id -u; cat /written; echo mine > /written"), spec=spec))
+    for _ in range(2):
+        containers.start(identity)
+        assert containers.wait(identity, timeout=30) == 0
+    assert output(identity).endswith("0\nmine\n")
+    driver, name = containers.root(identity)
+    assert (driver.root(name).upper / "written").stat().st_uid == 100_000

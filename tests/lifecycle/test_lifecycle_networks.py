@@ -127,7 +127,7 @@ def test_another_containers_namespace(containers, stored) -> None:
     containers.run(stored(*WEB, networking=BRIDGE), name="web")
     joined = stored("sleep", "1000", networking=Networking("container:web"))
     containers.run(joined, name="beside")
-    for path in ("/proc/net/fib_trie", "/etc/hosts"):
+    for path in ("/proc/net/fib_trie", "/etc/hosts", "/proc/sys/kernel/hostname"):
         assert text(containers, "beside", "cat", path) == text(containers, "web", "cat", path)
     assert "page" in text(containers, "beside", "wget", "-qO-", "http://127.0.0.1/")
     containers.stop("web", timeout=0)
