@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from tare.state import State
 
 
-def create(options: argparse.Namespace, state: "State", containers: "Containers") -> str:
-    """Make the container that a command line asks for; its id, which `--cidfile` gets too.
+def create(options: argparse.Namespace, containers: "Containers", made: "Settings") -> str:
+    """Make the container of settings that `make` made; its id, which `--cidfile` gets too.
 
     Raises:
-        TareError: as `make`, or its name is taken.
+        TareError: it can't be made, or its name is taken.
     """
     path = Path(options.cidfile)
     if options.cidfile and path.exists():
         raise UsageError(f"the file {path} is there already", "remove it, or name another for --cidfile")
-    identity = containers.create(make(options, state, containers), name=options.name)
+    identity = containers.create(made, name=options.name)
     if options.cidfile:
         try:
             path.write_text(identity)

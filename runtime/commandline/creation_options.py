@@ -3,7 +3,6 @@
 import argparse
 
 from runtime.commandline import limit_options
-from runtime.commandline.detaching import DEFAULT
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,19 +17,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _health(parser)
     parser.add_argument("image", metavar="IMAGE", help="an image, or a root filesystem directory (with a /)")
     parser.add_argument("argv", metavar="COMMAND", nargs=argparse.REMAINDER, help="in place of the image's")
-
-
-def add_foreground(parser: argparse.ArgumentParser) -> None:
-    """Those about the foreground."""
-    add = parser.add_argument
-    add("-a", "--attach", metavar="STREAM", action="append", default=[], help="stdin, stdout or stderr")
-    add("--sig-proxy", action="store_true", default=True, help="pass signals on, unless --sig-proxy=false")
-    add(
-        "--detach-keys",
-        metavar="KEYS",
-        default=DEFAULT,
-        help=f"what leaves it running, {DEFAULT} if not given",
-    )
 
 
 def _general(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,6 @@
 
 from tare.errors import UsageError
 
-DEFAULT = "ctrl-p,ctrl-q"
 _CONTROLS = {"@": 0, "[": 27, "\\": 28, "]": 29, "^": 30, "_": 31}
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from functools import partial
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Self
@@ -24,7 +25,7 @@ _OUT_OF_MEMORY = "killed for exceeding its memory limit; raise --memory"
 
 
 class Signals:
-    """A context in which signals are held back until they can be passed on."""
+    """A context in which signals are held back until it is known what becomes of them."""
 
     def __init__(self) -> None:
         kept = {
@@ -65,49 +66,69 @@ class Signals:
         self.let_through()
 
 
-def check(*, tty: bool, stdin: bool, keys: str = "") -> None:
-    """See that a container can have our terminal, if it is to, and that the keys that leave it are some.
+@dataclass(frozen=True)
+class Wishes:
+    """How a container is to be in the foreground.
 
-    Raises:
-        UsageError: our input is no terminal, or the keys are none.
+    Args:
+        stdin: whether it gets our input.
+        keys: what leaves it running when it is typed, see runtime.commandline.detaching; nothing when None.
+        proxies: whether signals are passed on to it.
+        streams: which of its output is ours.
     """
-    if keys:
-        DetachKeys(keys)
-    if tty and stdin and not os.isatty(0):
-        raise UsageError("the input device is not a TTY", "leave --tty out")
+
+    stdin: bool
+    keys: str | None = None
+    proxies: bool = False
+    streams: tuple[str, ...] = ("stdout", "stderr")
+
+    def check(self, *, tty: bool) -> None:
+        """See that they can be had by a container that has a terminal, or none.
+
+        Raises:
+            UsageError: our input is no terminal, or the keys are none.
+        """
+        if self.keys:
+            DetachKeys(self.keys)
+        if tty and self.stdin and not os.isatty(0):
+            raise UsageError("the input device is not a TTY", "leave --tty out")
 
 
-def converse(channel: "Channel", *, tty: bool, stdin: bool, keys: str | None = None) -> bool:
+def converse(channel: "Channel", wishes: Wishes, *, tty: bool) -> bool:
     """Copy output, and input if asked for, until the container has ended or the keys are typed.
 
     Args:
         channel: see runtime.commandline.pump.
+        wishes: of which the signals don't matter here.
         tty: whether it has a terminal.
-        stdin: whether it gets our input.
-        keys: see runtime.commandline.detaching; none leave it when None.
 
     Returns:
         Whether it runs on, the keys having been typed.
     """
-    watched = DetachKeys(keys) if keys and tty and stdin else None
+    watched = DetachKeys(wishes.keys) if wishes.keys and tty and wishes.stdin else None
     with ExitStack() as stack:
         if tty:
             _follow_size(channel, stack)
-        if tty and stdin:
+        if tty and wishes.stdin:
+            _end_orderly(stack)
             stack.enter_context(Raw(0))
-        return Pump(channel, stdin=stdin, keys=watched).run()
+        return Pump(channel, stdin=wishes.stdin, streams=wishes.streams, keys=watched).run()
+
+
+def start(containers: "Containers", identity: str, wishes: Wishes, signals: Signals) -> int:
+    """Start a container and have it in the foreground; see `stay`."""
+    with containers.start_attached(identity) as connection:
+        return stay(containers, identity, connection, wishes, signals, is_first=True)
 
 
 def stay(
     containers: "Containers",
     identity: str,
     connection: "Connection",
-    *,
+    wishes: Wishes,
     signals: Signals,
-    proxies: bool,
-    stdin: bool,
-    keys: str,
-    is_first: bool,
+    *,
+    is_first: bool = False,
 ) -> int:
     """Have a container in the foreground until it has ended or the keys are typed; its exit status, or 0.
 
@@ -115,21 +136,18 @@ def stay(
         containers: of the state it is in.
         identity: its id.
         connection: to its monitor, attached.
+        wishes: how it is to be there.
         signals: those held back.
-        proxies: whether they, and more of them, are passed on to it.
-        stdin: whether it gets our input.
-        keys: see runtime.commandline.detaching.
         is_first: whether the connection is that of its start, and its end is left to us.
 
     Raises:
         StatusError: nobody knows how it ended.
     """
-    settings = containers.find(identity).settings
-    if proxies:
+    if wishes.proxies:
         signals.pass_on(partial(_pass_on, containers, identity))
     else:
         signals.let_through()
-    if converse(Attached(connection), tty=settings.tty, stdin=stdin, keys=keys):
+    if converse(Attached(connection), wishes, tty=containers.find(identity).settings.tty):
         return 0
     if connection.exit is None:
         raise StatusError(
@@ -160,3 +178,14 @@ def _follow_size(channel: "Channel", stack: ExitStack) -> None:
     before = signal.signal(signal.SIGWINCH, tell)
     stack.callback(signal.signal, signal.SIGWINCH, before)
     tell()
+
+
+def _end_orderly(stack: ExitStack) -> None:
+    """Have a signal that ends us put our terminal in order first."""
+
+    def leave(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            stack.callback(signal.signal, number, signal.signal(number, leave))

@@ -3,6 +3,7 @@
 import errno
 import os
 import select
+from collections.abc import Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
@@ -118,11 +119,15 @@ class Pump:
     Args:
         channel: the container's.
         stdin: whether it gets our input.
+        streams: which of its output we get.
         keys: what ends the copying when it is typed.
     """
 
-    def __init__(self, channel: Channel, *, stdin: bool, keys: DetachKeys | None = None) -> None:
+    def __init__(
+        self, channel: Channel, *, stdin: bool, streams: Collection[str], keys: DetachKeys | None = None
+    ) -> None:
         self._channel = channel
+        self._streams = streams
         self._keys = keys
         self._pending = b""
         self._has_input = stdin
@@ -156,7 +161,8 @@ class Pump:
         if said is None:
             return False
         stream, data = said
-        _write(1 if stream == "stdout" else 2, data)
+        if stream in self._streams:
+            _write(1 if stream == "stdout" else 2, data)
         return True
 
     def _read(self) -> None:

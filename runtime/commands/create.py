@@ -20,5 +20,5 @@ def run(options: argparse.Namespace, state: State) -> int:
     from runtime.lifecycle.containers import Containers
 
     with Containers(state) as containers:
-        print(creation.create(options, state, containers))
+        print(creation.create(options, containers, creation.make(options, state, containers)))
     return 0

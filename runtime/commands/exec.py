@@ -27,14 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, state: State) -> int:
     """Run it; the exit status is that of the command."""
-    from runtime.commandline.foreground import check, converse
+    from runtime.commandline.foreground import Wishes, converse
     from runtime.commandline.pump import Console
     from runtime.commandline.terminal import size
     from runtime.lifecycle.containers import Containers
     from runtime.making import environment
 
+    wishes = Wishes(options.interactive)
     if not options.detach:
-        check(tty=options.tty, stdin=options.interactive)
+        wishes.check(tty=options.tty)
     asked = {
         "env": environment.merged((), environment.variables(options.env_file, options.env)),
         "user": options.user,
@@ -59,5 +60,5 @@ def run(options: argparse.Namespace, state: State) -> int:
         assert execution
         with execution:
             if options.tty:
-                converse(Console(execution.console), tty=True, stdin=options.interactive)
+                converse(Console(execution.console), wishes, tty=True)
             return execution.wait()

@@ -2,7 +2,7 @@
 
 import argparse
 
-from runtime.commandline.detaching import DEFAULT
+from runtime.commandline import foreground_options
 from tare.errors import UsageError
 from tare.state import State
 
@@ -14,13 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("-a", "--attach", action="store_true", help="stay in the foreground, with its exit status")
     add("-i", "--interactive", action="store_true", help="let it have our input")
-    add("--sig-proxy", action="store_true", default=True, help="pass signals on, unless --sig-proxy=false")
-    add(
-        "--detach-keys",
-        metavar="KEYS",
-        default=DEFAULT,
-        help=f"what leaves it running, {DEFAULT} if not given",
-    )
+    foreground_options.add_arguments(parser)
     add("names", metavar="CONTAINER", nargs="+", help="name or id")
 
 
@@ -37,20 +31,12 @@ def run(options: argparse.Namespace, state: State) -> int:
         raise UsageError(
             "one container at a time can be in the foreground", "name one, or leave --attach out"
         )
-    from runtime.commandline import foreground
+    from runtime.commandline.foreground import Signals, Wishes, start
 
-    with foreground.Signals() as signals, Containers(state) as containers:
+    with Containers(state) as containers:
         record = containers.find(options.names[0])
-        stdin = options.interactive and record.settings.open_stdin
-        foreground.check(tty=record.settings.tty, stdin=stdin, keys=options.detach_keys)
-        with containers.start_attached(record.id) as connection:
-            return foreground.stay(
-                containers,
-                record.id,
-                connection,
-                signals=signals,
-                proxies=options.sig_proxy,
-                stdin=stdin,
-                keys=options.detach_keys,
-                is_first=True,
-            )
+        stdin = record.settings.open_stdin and options.interactive
+        wishes = Wishes(stdin, options.detach_keys, options.sig_proxy)
+        wishes.check(tty=record.settings.tty)
+        with Signals() as signals:
+            return start(containers, record.id, wishes, signals)

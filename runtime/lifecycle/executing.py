@@ -16,6 +16,7 @@ from runtime.lifecycle.record import Record
 from runtime.lifecycle.starting import prepared_spec
 from runtime.monitor import program
 from runtime.process import Process
+from runtime.spec import ContainerSpec
 
 
 class Execution:
@@ -88,7 +89,10 @@ def execute(
     """
     record.require("exec in", "running")
     spec = prepared_spec(record)
-    spec = replace(spec, argv=tuple(argv), env={**spec.env, **(env or {})}, cwd=workdir or spec.cwd)
+    if user:
+        spec = _as_user(spec, Path(f"/proc/{record.state['pid']}/root"), record.settings.user, user)
+    given = {"TERM": "xterm"} if terminal else {}
+    spec = replace(spec, argv=tuple(argv), env={**given, **spec.env, **(env or {})}, cwd=workdir or spec.cwd)
     if is_privileged:
         spec = replace(spec, capabilities=capabilities.ours(), seccomp=False)
     pidfd = record.pidfd()
@@ -96,9 +100,6 @@ def execute(
         record.require("exec in")
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     try:
-        if user:
-            uid, gid = users.lookup(Path(f"/proc/{record.state['pid']}/root"), user)
-            spec = replace(spec, uid=uid, gid=gid)
         groups: Joined = record.groups() or _NoGroups()
         if is_detached:
             engine.exec_detached(spec, pidfd, groups, null=null, reaper=program.compiled())
@@ -112,6 +113,13 @@ def execute(
     except BaseException:
         process.close()
         raise
+
+
+def _as_user(spec: ContainerSpec, root: Path, before: str, user: str) -> ContainerSpec:
+    """The specification for another user than the container's, whose home it gets unless that was given."""
+    own, other = users.account(root, before), users.account(root, user)
+    home = {"HOME": other.home} if spec.env.get("HOME") == own.home else {}
+    return replace(spec, env={**spec.env, **home}, uid=other.uid, gid=other.gid, groups=other.groups)
 
 
 def output(

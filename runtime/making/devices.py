@@ -10,7 +10,7 @@ from tare.errors import UsageError
 
 
 def devices(text: str) -> tuple[Device, ...]:
-    """From `PATH[:PATH INSIDE][:rwm]`, where a directory stands for all devices in it.
+    """From `PATH[:PATH INSIDE][:rwm]`, where a directory below /dev stands for all devices in it.
 
     Raises:
         UsageError: there is no such device.
@@ -31,6 +31,8 @@ def devices(text: str) -> tuple[Device, ...]:
 def _nodes(path: str) -> list[str]:
     if _is_device(path):
         return [path]
+    if not normpath(path).startswith("/dev/"):
+        return []
     return sorted(
         node
         for directory, _, names in os.walk(path)

@@ -212,6 +212,8 @@ def test_exec(detached, said, tarebox, fault):
     assert said("exec", "one", "sh", "-c", "pwd; id -u; echo $GIVEN") == "/tmp\n0\nbefore"
     options = ("-e", "GIVEN=now", "-w", "/etc", "-u", "nobody")
     assert said("exec", *options, "one", "sh", "-c", "pwd; id -u; echo $GIVEN") == "/etc\n65534\nnow"
+    homes = [said("exec", "-u", user, "one", "sh", "-c", "echo $HOME") for user in ("0", "nobody")]
+    assert homes == ["/root", "/"]
     assert tarebox("exec", "one", "sh", "-c", "cat; exit 5", input="unheard").stdout == ""
     ended = tarebox("exec", "-i", "one", "sh", "-c", "cat; echo wrong >&2; exit 5", input="heard")
     assert (ended.stdout, ended.stderr, ended.returncode) == ("heard", "wrong\n", 5)

@@ -5,7 +5,7 @@ import resource
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime import capabilities
@@ -26,6 +26,7 @@ def one_line(error: TareError) -> bool:
     return bool(str(error)) and len(str(error)) < 400
 
 
+@settings(deadline=None)
 @given(ANYTHING)
 @pytest.mark.parametrize(
     "parse",
@@ -52,6 +53,7 @@ def test_any_text_is_parsed_or_refused(parse, text):
         assert one_line(error)
 
 
+@settings(deadline=None)
 @given(source=WORD.filter(lambda text: set(text) != {"."}), target=WORD, read_only=st.booleans())
 def test_volumes_of_either_form_are_the_same(source, target, read_only):
     short = f"{source}:/{target}{':ro' if read_only else ''}"
@@ -156,6 +158,7 @@ def test_mounts_hide_others():
         mounts.joined([own, other], [], [])
 
 
+@settings(deadline=None)
 @given(soft=st.integers(0, 10**6), more=st.integers(0, 10**6))
 def test_ulimit(soft, more):
     made = limits.ulimit(f"nofile={soft}:{soft + more}")
@@ -167,6 +170,7 @@ def test_ulimit(soft, more):
         limits.ulimit(f"nofile={soft + more + 1}:{soft}")
 
 
+@settings(deadline=None)
 @given(st.floats(0.001, 1e6))
 def test_health_interval(seconds):
     wanted = Health(command="true", interval=parse_duration(f"{seconds:.6f}s"))
@@ -261,6 +265,7 @@ def test_environment(tmp_path, monkeypatch):
     assert environment.labels([], ["a", "b=c"]) == {"a": "", "b": "c"}
 
 
+@settings(deadline=None)
 @given(st.text("ab", min_size=0, max_size=12), st.sampled_from(["a,b", "a,a", "a,b,a", "a,a,b"]))
 def test_detach_keys(typed, keys):
     wanted = keys.replace(",", "")

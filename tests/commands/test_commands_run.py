@@ -34,6 +34,15 @@ def test_without_interactive_it_has_no_input(run):
     assert run("busybox", "sh", "-c", "cat; echo end", input="given\n").stdout == "end\n"
 
 
+def test_only_the_streams_that_are_asked_for(run):
+    ended = run("-a", "stderr", "busybox", "sh", "-c", "echo out; echo err >&2")
+    assert (ended.stdout, ended.stderr) == ("", "err\n")
+    ended = run(
+        "-i", "-a", "stdin", "-a", "STDOUT", "busybox", "sh", "-c", "cat; echo err >&2", input="given\n"
+    )
+    assert (ended.stdout, ended.stderr) == ("given\n", "")
+
+
 def test_nothing_is_lost(run):
     ended = run("busybox", "sh", "-c", "seq 200000; seq 200000 >&2")
     expected = "".join(f"{number}\n" for number in range(1, 200001))
@@ -86,6 +95,7 @@ def test_a_slow_reader_gets_everything(start, state):
         (("-p", "80", "busybox", "true"), 125, "no ports to publish"),
         (("-d", "-a", "stdout", "busybox", "true"), 125, "--attach excludes --detach"),
         (("--detach-keys", "ctrl-", "busybox", "true"), 125, "no key"),
+        (("-a", "stdlog", "busybox", "true"), 125, "invalid choice"),
     ],
 )
 def test_faults_are_one_line(fault, said, arguments, status, reason):
@@ -248,6 +258,17 @@ def test_exec_in_a_terminal(terminal, said):
         screen.type("stty size; exit 12\r")
         screen.read_until("30 100")
         assert screen.process.wait(20) == 12
+
+
+def test_ended_itself_it_leaves_the_terminal_in_order(terminal, said):
+    said("run", "-d", "--name", "one", "--network", "none", "busybox", "sleep", "60")
+    with terminal("exec", "-it", "one", "sh") as screen:
+        screen.type("echo rea''dy\r")
+        screen.read_until("ready")
+        screen.process.send_signal(signal.SIGTERM)
+        assert screen.process.wait(20) == 128 + signal.SIGTERM
+        assert termios.tcgetattr(screen.slave) == screen.before
+    assert "sh" not in said("top", "one").split()
 
 
 def test_interrupted_in_a_terminal(terminal):

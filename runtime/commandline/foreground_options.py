@@ -1,0 +1,17 @@
+"""The options about the foreground, of `run`, `start` and `attach`."""
+
+import argparse
+
+DETACH_KEYS = "ctrl-p,ctrl-q"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Those that all of them have."""
+    add = parser.add_argument
+    add("--sig-proxy", action="store_true", default=True, help="pass signals on, unless --sig-proxy=false")
+    add(
+        "--detach-keys",
+        metavar="KEYS",
+        default=DETACH_KEYS,
+        help=f"leave it running, {DETACH_KEYS} if not given",
+    )
