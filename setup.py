@@ -68,8 +68,8 @@ sys.path.append(packages)
 {_IMPORTING}\
 from runtime.commandline import generated
 generated.install(packages + "/{_GENERATED}")
-from runtime.cli import main
-sys.exit(main())
+from runtime.cli import program
+program()
 """
 _SCRIPT = """\
 #!/bin/sh

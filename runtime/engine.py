@@ -3,8 +3,6 @@
 
 import os
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +14,7 @@ from runtime.cgroups import detect
 from runtime.cgroups.protocol import Driver
 from runtime.container import Container
 from runtime.errors import EngineError
-from runtime.oci import sealed
+from runtime.launching import Launched, launch
 from runtime.process import Detached, Process
 from runtime.spec import ContainerSpec, Namespace
 from runtime.tenancy import Tenancy
@@ -28,12 +26,7 @@ if TYPE_CHECKING:
     from runtime.monitor.parent import Watch
     from runtime.running import Runs
 
-_LAUNCHER = (
-    "import os, sys; os.close(int(sys.argv[4])); sys.path.insert(0, sys.argv[3]);"
-    " from runtime.launcher import main; main()"
-)
 _KEPT_PLANS = 64
-_PROJECT = str(Path(__file__).parent.parent)
 
 
 class Joined(Protocol):
@@ -52,19 +45,19 @@ class Engine:
 
     Args:
         state: where the containers' directories are, and the tag their kernel objects carry.
+        launched: the launcher, started before; a new one when None.
 
     Raises:
         PrivilegeError: the caller is not root.
-        EngineError: the launcher doesn't start.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, launched: Launched | None = None) -> None:
         if os.geteuid() != 0:
             raise PrivilegeError("containers need root on this host", "run with sudo")
         self.name = PREFIX + state.tag
         self._containers = str(state.directory("containers"))
         self._cache = state.directory("cache")
-        self._control, self._launcher = _launch(self.name)
+        self._control, self._launcher = launched or launch(state)
         self._driver: Driver = detect.driver(self.name)
         try:
             self._tenancy = Tenancy(
@@ -319,25 +312,6 @@ class Engine:
                 self._plans.clear()
             steps = self._plans[spec] = plan.start(spec, unified=self._driver.unified, cache=self._cache)
         return steps
-
-
-def _launch(name: str) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
-    interpreter = sealed.seal(sys.executable)
-    try:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            arguments = [str(theirs.fileno()), name, _PROJECT, str(interpreter)]
-            launcher = subprocess.Popen(
-                [sys.executable, "-S", "-I", "-c", _LAUNCHER, *arguments],
-                executable=f"/proc/self/fd/{interpreter}",
-                pass_fds=[theirs.fileno(), interpreter],
-                env=sealed.environment(),
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-    finally:
-        os.close(interpreter)
-    return ours, launcher
 
 
 def make_scratch(directory: str, spec: ContainerSpec) -> None:

@@ -1,13 +1,16 @@
 """What a person is told of a fault: one line."""
 
 import sys
+from contextlib import suppress
 
 from tare.errors import TareError
 
 
 def complain(error: TareError | OSError | str) -> None:
     """Say it on standard error."""
-    sys.stdout.flush()
+    # What can't be written there is what is complained of, or less.
+    with suppress(OSError):
+        sys.stdout.flush()
     print(f"tarebox: {_line(error)}", file=sys.stderr, flush=True)
 
 

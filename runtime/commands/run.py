@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, state: State) -> int:
     """Run it; the exit status is that of the command."""
     from runtime.commandline.foreground import Signals, Wishes, start
-    from runtime.lifecycle.containers import Containers
+    from runtime.launching import launch
 
     if options.detach and options.attach:
         raise UsageError("--attach excludes --detach", "leave one of both out")
@@ -41,11 +41,12 @@ def run(options: argparse.Namespace, state: State) -> int:
     wishes = Wishes(stdin, options.detach_keys, options.sig_proxy, streams)
     if not options.detach:
         wishes.check(tty=options.tty)
-    with Containers(state) as containers:
-        # What starts processes is on its way meanwhile.
-        containers.engine  # noqa: B018
-        from runtime.commandline import creation
+    # It is on its way while all else is imported.
+    launched = launch(state)
+    from runtime.commandline import creation
+    from runtime.lifecycle.containers import Containers
 
+    with Containers(state, launched) as containers:
         settings = creation.make(options, state, containers)
         with Signals() as signals:
             identity = creation.create(options, containers, settings)

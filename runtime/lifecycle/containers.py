@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from runtime.container import heeds
 from runtime.engine import Engine
+from runtime.launching import Launched
 from runtime.lifecycle import codec, ending, executing, groups, mounting, starting
 from runtime.lifecycle.attach import Connection
 from runtime.lifecycle.errors import NoSuchContainerError, StatusError
@@ -32,10 +33,12 @@ class Containers(Viewing):
 
     Args:
         state: where they are.
+        launched: a launcher that was started before; when None one is started when it is needed.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, launched: Launched | None = None) -> None:
         super().__init__(state)
+        self._launched = launched
         self._starter = starting.Starter(state, self._directory, self._roots, self.events)
         self._engine: Engine | None = None
         self._starting = threading.Lock()
@@ -358,14 +361,16 @@ class Containers(Viewing):
         """The engine that starts processes, itself started when first needed."""
         with self._starting:
             if self._engine is None:
-                self._engine = Engine(self._state)
+                launched, self._launched = self._launched, None
+                self._engine = Engine(self._state, launched)
             return self._engine
 
     def close(self) -> None:
         """Let go of the launcher."""
-        if self._engine:
-            self._engine.close()
-            self._engine = None
+        for owned in (self._engine, self._launched):
+            if owned:
+                owned.close()
+        self._engine = self._launched = None
 
     def __enter__(self) -> Self:
         return self

@@ -1,3 +1,5 @@
+import subprocess
+
 import pytest
 
 from runtime.commandline.each import each
@@ -48,3 +50,14 @@ def test_each_is_tried(capsys):
     assert printed.out == "a\nb\n"
     assert printed.err == "tarebox: no such thing: bad; look again\n"
     assert each(["a"], action) == 0
+
+
+def test_where_nothing_can_be_written_it_says_so(program, environment):
+    # As the installed program ends itself.
+    words = [word.replace("import main; sys.exit(main())", "import program; program()") for word in program]
+    with open("/dev/full", "wb") as full:
+        ended = subprocess.run(
+            (*words, "version"), env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert ended.returncode == 1
+    assert ended.stderr == "tarebox: No space left on device: the kernel refuses\n"
