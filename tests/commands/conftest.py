@@ -19,7 +19,7 @@ from tare.state import State
 
 _PLACES = [str(Path(__file__).parents[2]), *site.getsitepackages()]
 # As the installed program does.
-_CODE = f"import sys; sys.path += {_PLACES}; from runtime.cli import main; sys.exit(main())"
+_CODE = f"import sys; sys.path += {_PLACES}; from runtime.cli import program; program()"
 TAREBOX = (sys.executable, "-S", "-I", "-X", "utf8=1", "-c", _CODE)
 
 Tarebox = Callable[..., "subprocess.CompletedProcess[str]"]

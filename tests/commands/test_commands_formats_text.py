@@ -1,6 +1,7 @@
 """Templates, tables, sizes, durations and times, without a container."""
 
 import json
+import subprocess
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -368,15 +369,14 @@ def test_a_time_in_a_list_is_readable():
         ("latin-1", b"\xe4\\u2026\xff\\ud800"),
     ],
 )
-def test_what_cannot_be_encoded_is_printed_escaped(bare_tarebox, environment, encoding, printed):
-    ended = bare_tarebox(
-        "network",
-        "ls",
-        "--format",
-        b'\xc3\xa4{{"\\u2026"}}\xff{{"\\ud800"}}',
-        env={**environment, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"},
-        input=None,
-        text=False,
+def test_what_cannot_be_encoded_is_printed_escaped(program, environment, encoding, printed):
+    # An isolated interpreter heeds no environment.
+    words = [word for word in program if word != "-I"]
+    ended = subprocess.run(
+        (*words, "network", "ls", "--format", b'\xc3\xa4{{"\\u2026"}}\xff{{"\\ud800"}}'),
+        env={**environment, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
     )
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert ended.stdout.splitlines() == [printed]

@@ -239,3 +239,10 @@ def test_a_log_that_is_kept_short(said, tarebox, fault):
     assert kept[-1] == "2000"
     assert len(kept) < 1000
     assert "unknown log option 'mode'" in fault(125, "run", "--log-opt", "mode=x", "busybox")
+
+
+def test_another_storage_driver(said, fault):
+    said("--storage-driver", "vfs", "create", "--name", "one", "busybox", "true")
+    assert inspected(said, "one")["GraphDriver"]["Name"] == "vfs"
+    assert said("--storage-driver=vfs", "start", "-a", "one") == ""
+    assert "no storage driver is called 'zfs'" in fault(125, "--storage-driver", "zfs", "run", "busybox")
