@@ -12,7 +12,7 @@ from dataclasses import replace
 from runtime.network import files, links, owner, place, resolver
 from runtime.network.host import Host
 from runtime.network.membership import Membership
-from runtime.network.model import Connection, Endpoint, Network, Published, check_host
+from runtime.network.model import DEFAULT, Connection, Endpoint, Network, Published, check_host
 from runtime.network.registry import Registry
 from runtime.network.resolver import Alias, Resolver
 from runtime.network.sandbox import Attachment, Sandbox, attachment
@@ -73,6 +73,8 @@ class Attaching:
         hostname = hostname or container[:12]
         for known in filter(None, (container, name, hostname)):
             check_host(known)
+        if any(connection.network == DEFAULT for connection in connections):
+            self._renew_default()
         fresh = Sandbox(container, name, f"{self._sandboxes}/{container}", owned=tuple(owner.owner(keeper)))
         with self._held(container, fresh) as before:
             is_after_crash = not before.is_alive()
@@ -226,6 +228,16 @@ class Attaching:
                     return
             if not fresh:
                 raise _NotAttachedError(f"the container {container} is on no network", "connect it to one")
+
+    def _renew_default(self) -> None:
+        """Give the default network another subnet where a link has its own by now, and nobody is on it."""
+        if not self._host.is_barred(self._registry.find(DEFAULT)):
+            return
+        with self._members.locked([DEFAULT]) as networks:
+            network = networks[DEFAULT]
+            if self._host.is_barred(network) and self._members.is_empty(network):
+                self._host.shut(network)
+                self._members.remove(network)
 
     def _reserve_ports(self, own: Sandbox, wanted: Sequence[Published]) -> tuple[Published, ...]:
         way_out = self._way_out(own)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
-from ipaddress import IPv4Interface, IPv6Interface
+from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
 
 from runtime.network import files, links, netlink, place, sysctls
 from runtime.network.firewall import Firewall, Policy, choose
@@ -52,13 +52,11 @@ class Host:
         with files.locked(self._lock):
             if netlink.index(network.link):
                 return
-            own = (network.subnet, network.subnet6)
-            for other in links.routed():
-                if any(part and part.version == other.version and part.overlaps(other) for part in own):
-                    raise NetworkError(
-                        f"the subnet of the network {network.name} overlaps {other}, in use on this host",
-                        "remove the network or the route",
-                    )
+            if other := _clash(network):
+                raise NetworkError(
+                    f"the subnet of the network {network.name} overlaps {other}, in use on this host",
+                    "remove the network or the route",
+                )
             try:
                 sysctls.forward(network, self._sysctls)
             except OSError as error:
@@ -72,6 +70,11 @@ class Host:
             if network.gateway6 and network.subnet6:
                 addresses.append(IPv6Interface((network.gateway6, network.subnet6.prefixlen)))
             links.make_bridge(network.link, self._tag, addresses, mtu=network.mtu)
+
+    @place.there
+    def is_barred(self, network: Network) -> bool:
+        """Whether another link has the subnet of a network whose bridge is down."""
+        return not netlink.index(network.link) and _clash(network) is not None
 
     @place.there
     def shut(self, network: Network) -> None:
@@ -176,3 +179,12 @@ class Host:
 def _targets(published: tuple[Published, ...], container: str, endpoint: Endpoint) -> list[Target]:
     address6 = endpoint.address6.ip if endpoint.address6 else None
     return [Target(place.as_seen(one), container, endpoint.address.ip, address6) for one in published]
+
+
+def _clash(network: Network) -> IPv4Network | IPv6Network | None:
+    """A subnet that this host has a route to and that overlaps the network's."""
+    own = (network.subnet, network.subnet6)
+    for other in links.routed():
+        if any(part and part.version == other.version and part.overlaps(other) for part in own):
+            return other
+    return None

@@ -131,6 +131,11 @@ class Membership:
         """Remove all that is kept of the members of a network."""
         teardown.remove_tree(self._path(network))
 
+    def is_empty(self, network: Network) -> bool:
+        """Whether no container has anything on a network, once what those had that are gone is freed."""
+        self.sweep(network)
+        return not self._leases(network).holders()
+
     def drop_strays(self, own: Sandbox, network: Network) -> None:
         """Give back what a killed start took for a container on a network without putting it on record."""
         leases = self._leases(network)

@@ -132,3 +132,20 @@ def test_modes():
     for text in ("container", "container:"):
         with pytest.raises(UsageError, match="names no container"):
             mode.parse(text)
+
+
+def test_default_network_moves_out_of_the_way_of_another_link(lab):
+    """Its subnet was free when it was defined, and nobody is on it; a container that is keeps it there."""
+    before = lab.on_host(lab.networks.get, "bridge")
+    lab.sh("ip", "route", "add", str(before.subnet), "via", OUTSIDE)
+    run, sandbox = lab.start("a" * 64, "true")
+    now = lab.on_host(lab.networks.get, "bridge")
+    assert not now.subnet.overlaps(before.subnet)
+    assert sandbox.endpoints[0].address.ip in now.subnet
+    lab.on_host(run.remove)
+    lab.sh("ip", "link", "del", now.link)
+    lab.sh("ip", "route", "add", str(now.subnet), "via", OUTSIDE)
+    lab.on_host(lab.networks.attach, "b" * 64)
+    assert lab.on_host(lab.networks.get, "bridge") == now
+    for container in ("a", "b"):
+        lab.on_host(lab.networks.release, container * 64)
