@@ -13,11 +13,12 @@ from runtime.errors import EngineError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
     from typing import Any
 
 _SOURCES = ("seccomp.py", "seccomp_numbers.py", "bpf.py")
+_DEFAULT = "seccomp_profile.json"
 _DIGEST_SIZE = 16
 _FLAGS = struct.Struct("=I")
 
@@ -36,19 +37,7 @@ def compiled(profile: dict[str, Any], directory: str) -> tuple[bytes, int]:
         ProfileError: the object has no meaning.
         EngineError: the directory is someone else's, or libseccomp is missing.
     """
-    key = _key(profile)
-    path = f"{directory}/seccomp-{key.hex()}.bpf"
-    _own(directory)
-    entry = _read(path)
-    if entry is None or entry[:_DIGEST_SIZE] != _checksum(key, entry[_DIGEST_SIZE:]):
-        from runtime import seccomp
-
-        flags = seccomp.filter_flags(profile)
-        payload = _FLAGS.pack(flags) + seccomp.compile_filter(profile)
-        entry = _checksum(key, payload) + payload
-        _write(path, entry)
-    (flags,) = _FLAGS.unpack_from(entry, _DIGEST_SIZE)
-    return entry[_DIGEST_SIZE + _FLAGS.size :], flags
+    return _kept(_key(profile, _SOURCES), directory, lambda: profile)
 
 
 def program(capabilities: Collection[str], directory: Path) -> bytes:
@@ -57,16 +46,37 @@ def program(capabilities: Collection[str], directory: Path) -> bytes:
     Raises:
         EngineError: the directory is someone else's, or libseccomp, which knows the call numbers, is missing.
     """
-    from runtime import seccomp
 
-    return compiled(seccomp.profile(capabilities), str(directory))[0]
+    def profile() -> dict[str, Any]:
+        from runtime import seccomp
+
+        return seccomp.profile(capabilities)
+
+    # Kept by what the profile is made from, as making it takes longer than a container's start.
+    return _kept(_key(sorted(capabilities), (*_SOURCES, _DEFAULT)), str(directory), profile)[0]
 
 
-def _key(profile: dict[str, Any]) -> bytes:
+def _kept(key: bytes, directory: str, profile: Callable[[], dict[str, Any]]) -> tuple[bytes, int]:
+    """The program and the mask that are kept under a key, from the profile where they aren't."""
+    path = f"{directory}/seccomp-{key.hex()}.bpf"
+    _own(directory)
+    entry = _read(path)
+    if entry is None or entry[:_DIGEST_SIZE] != _checksum(key, entry[_DIGEST_SIZE:]):
+        from runtime import seccomp
+
+        wanted = profile()
+        payload = _FLAGS.pack(seccomp.filter_flags(wanted)) + seccomp.compile_filter(wanted)
+        entry = _checksum(key, payload) + payload
+        _write(path, entry)
+    (flags,) = _FLAGS.unpack_from(entry, _DIGEST_SIZE)
+    return entry[_DIGEST_SIZE + _FLAGS.size :], flags
+
+
+def _key(wanted: object, sources: Sequence[str]) -> bytes:
     digest = blake2b(digest_size=_DIGEST_SIZE)
-    digest.update(light.dumps([profile, os.uname().machine]).encode())
+    digest.update(light.dumps([wanted, os.uname().machine]).encode())
     here = __file__.rpartition("/")[0]
-    for source in _SOURCES:
+    for source in sources:
         with open(f"{here}/{source}", "rb", buffering=0) as file:
             digest.update(file.readall())
     return digest.digest()

@@ -1,15 +1,18 @@
 """What can be seen of a state's persistent containers."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from runtime.lifecycle import ending, inspection, journal, logs, usage
+from runtime.lifecycle import ending, journal
 from runtime.lifecycle.directory import Directory
 from runtime.lifecycle.record import Record
 from runtime.lifecycle.roots import Roots
 from runtime.network.model import Published
 from runtime.storage.protocol import Driver
 from tare.state import State
+
+if TYPE_CHECKING:
+    from runtime.lifecycle import logs, usage
 
 _Records = list[Record]
 
@@ -51,32 +54,38 @@ class Viewing:
         """
         return self._roots.get(self.find(name))
 
-    def logs(self, name: str, **options: Any) -> Iterator[logs.Entry]:
+    def logs(self, name: str, **options: Any) -> "Iterator[logs.Entry]":
         """What a container wrote; see logs.read for the options.
 
         Raises:
             NoSuchContainerError: there is none.
         """
+        from runtime.lifecycle import logs
+
         return logs.read(self.find(name), **options)
 
-    def top(self, name: str) -> Sequence[usage.Process]:
+    def top(self, name: str) -> "Sequence[usage.Process]":
         """The processes of a running container.
 
         Raises:
             NoSuchContainerError: there is none.
             StatusError: it doesn't run.
         """
+        from runtime.lifecycle import usage
+
         record = self.find(name)
         record.require("look into", "running", "paused")
         return usage.processes(record)
 
-    def stats(self, name: str) -> usage.Usage:
+    def stats(self, name: str) -> "usage.Usage":
         """What a running container uses now.
 
         Raises:
             NoSuchContainerError: there is none.
             StatusError: it doesn't run.
         """
+        from runtime.lifecycle import usage
+
         record = self.find(name)
         record.require("measure", "running", "paused")
         return usage.read(record)
@@ -87,6 +96,8 @@ class Viewing:
         Raises:
             NoSuchContainerError: there is none.
         """
+        from runtime.lifecycle import inspection
+
         return inspection.inspect(self._state, self._roots, self.find(name))
 
     def ports(self, name: str) -> Sequence[Published]:
@@ -95,6 +106,8 @@ class Viewing:
         Raises:
             NoSuchContainerError: there is none.
         """
+        from runtime.lifecycle import inspection
+
         return inspection.published(self._state, self.find(name))
 
     def list(self, *, every: bool = False, filters: Mapping[str, Sequence[str]] | None = None) -> _Records:
@@ -107,6 +120,8 @@ class Viewing:
         Raises:
             UsageError: no such filter.
         """
+        from runtime.lifecycle import inspection
+
         return inspection.select(self._state, self._directory, every=every, filters=filters or {})
 
     def find(self, name: str) -> Record:

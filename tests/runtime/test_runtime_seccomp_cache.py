@@ -3,6 +3,8 @@
 import errno
 import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,10 +94,23 @@ def test_a_directory_of_another_user_is_refused(tmp_path):
         seccomp_cache.compiled(PROFILE, str(tmp_path / "link"))
 
 
-def test_the_engine_uses_the_same_cache(tmp_path):
-    program = seccomp_cache.program(DEFAULT, tmp_path)
-    assert seccomp_cache.compiled(seccomp.profile(DEFAULT), str(tmp_path)) == (program, 4)
-    assert len(list(tmp_path.iterdir())) == 1
+def test_the_default_filter_is_kept_by_capabilities(tmp_path, compilations):
+    for capabilities in (DEFAULT, DEFAULT - {"CAP_CHOWN"}, DEFAULT):
+        expected = compile_filter(seccomp.profile(capabilities))
+        assert seccomp_cache.program(capabilities, tmp_path) == expected
+    assert len(list(tmp_path.iterdir())) == len(compilations) == 2
+
+
+def test_a_kept_default_filter_needs_no_compiler(tmp_path):
+    seccomp_cache.program(DEFAULT, tmp_path)
+    script = f"""
+import sys; sys.path.append({str(Path(__file__).parents[2])!r})
+from pathlib import Path
+from runtime import capabilities, seccomp_cache
+seccomp_cache.program(capabilities.DEFAULT, Path({str(tmp_path)!r}))
+sys.exit("runtime.seccomp" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-S", "-I", "-c", script], check=False).returncode == 0
 
 
 def test_where_nothing_can_be_written_it_is_compiled_each_time(tmp_path, compilations, monkeypatch):
