@@ -12,6 +12,7 @@ DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
     *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "tutorial.md"),
 ]
+PROGRAM = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 WHOLE = {
     "make bench": "tools/setup\n.venv/bin/tox -q -e bench\n",
     "make test": "tools/setup --test\n.venv/bin/tox\n",
@@ -48,3 +49,10 @@ def test_tox_commands_name_real_environments(call, command) -> None:
 def test_commands_run_as_written(call, workspace, nothing_left, command) -> None:
     done = call("sh", "-c", command, cwd=workspace)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("program", PROGRAM.findall((ROOT / "README.md").read_text()))
+def test_programs_run_as_written(call, workspace, nothing_left, program) -> None:
+    assert call("tarebox", "image", "bootstrap", "busybox", cwd=workspace).returncode == 0
+    done = call("python", "-c", program, cwd=workspace)
+    assert (done.returncode, done.stdout) == (0, "hello\n"), done.stderr
