@@ -1,14 +1,17 @@
 """Spares `dataclasses` the compilation of the methods it writes, half of what importing our modules costs.
 
+Nor does it get `inspect`, which takes as long to import as ten of our modules, before it asks for it: that is
+for classes without a docstring, and ours have one.
+
 It compiles the same texts at every start, through `exec`, as a module that is written while the package is
 installed can't be told from one that is written then. Those texts and their code are in a file beside the
 packages, which setup.py writes with `record`; what isn't in it is compiled as usual.
 """
 
-import dataclasses
 import marshal
+import sys
 from collections.abc import Callable, Mapping
-from importlib import import_module
+from importlib import import_module, util
 from typing import Any
 
 
@@ -24,6 +27,7 @@ def install(file: str) -> None:
         code = known.get(text)
         exec(text if code is None else marshal.loads(code), *spaces)  # noqa: S102 - as it stands there
 
+    _postpone("inspect")
     _shadow(execute)
 
 
@@ -45,6 +49,17 @@ def record(modules: list[str]) -> bytes:
     return marshal.dumps(known)
 
 
+def _postpone(name: str) -> None:
+    """Have a module of the standard library loaded when something of it is asked for; see importlib.util."""
+    spec = util.find_spec(name)
+    if name in sys.modules or spec is None or spec.loader is None:
+        return
+    spec.loader = util.LazyLoader(spec.loader)
+    sys.modules[name] = module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+
 def _shadow(execute: Callable[..., None]) -> None:
+    dataclasses = import_module("dataclasses")
     # A module's own name goes before the built-in one.
     vars(dataclasses)["exec"] = execute

@@ -39,3 +39,19 @@ def test_code_comes_from_the_file(tmp_path) -> None:
     broken = marshal.dumps(compile("raise SystemExit(42)", "", "exec"))
     (tmp_path / "file").write_bytes(marshal.dumps(dict.fromkeys(known, broken)))
     assert run(f"generated.install({str(tmp_path / 'file')!r})\n{USE}").returncode == 42
+
+
+def test_inspect_is_there_for_who_asks(tmp_path) -> None:
+    recorded(tmp_path / "file")
+    asked = """
+import sys
+from dataclasses import dataclass
+def is_loaded(): return type(sys.modules["inspect"]).__name__ == "module"
+before = is_loaded()
+@dataclass
+class Undescribed:
+    number: int = 5
+print(before, is_loaded(), Undescribed.__doc__)
+"""
+    done = run(f"generated.install({str(tmp_path / 'file')!r})\n{USE}{asked}", text=True)
+    assert done.stdout == f"{SHOWN}False True Undescribed(number: int = 5)\n"
