@@ -11,7 +11,8 @@ packages, which setup.py writes with `record`; what isn't in it is compiled as u
 import marshal
 import sys
 from collections.abc import Callable, Mapping
-from importlib import import_module, util
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 
@@ -27,7 +28,7 @@ def install(file: str) -> None:
         code = known.get(text)
         exec(text if code is None else marshal.loads(code), *spaces)  # noqa: S102 - as it stands there
 
-    _postpone("inspect")
+    _postpone_inspect()
     _shadow(execute)
 
 
@@ -49,14 +50,19 @@ def record(modules: list[str]) -> bytes:
     return marshal.dumps(known)
 
 
-def _postpone(name: str) -> None:
-    """Have a module of the standard library loaded when something of it is asked for; see importlib.util."""
-    spec = util.find_spec(name)
-    if name in sys.modules or spec is None or spec.loader is None:
-        return
-    spec.loader = util.LazyLoader(spec.loader)
-    sys.modules[name] = module = util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+class _Postponed(ModuleType):
+    """A module that is imported when something of it is asked for."""
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(import_module(self.__name__), name)
+
+
+def _postpone_inspect() -> None:
+    if "inspect" not in sys.modules:
+        # Not importlib.util.LazyLoader, whose module is loaded by the second import of it.
+        sys.modules["inspect"] = _Postponed("inspect")
+        import_module("dataclasses")
+        del sys.modules["inspect"]
 
 
 def _shadow(execute: Callable[..., None]) -> None:

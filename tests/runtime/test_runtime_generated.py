@@ -46,7 +46,7 @@ def test_inspect_is_there_for_who_asks(tmp_path) -> None:
     asked = """
 import sys
 from dataclasses import dataclass
-def is_loaded(): return type(sys.modules["inspect"]).__name__ == "module"
+def is_loaded(): return "inspect" in sys.modules
 before = is_loaded()
 @dataclass
 class Undescribed:
