@@ -1,11 +1,14 @@
 """Finds what a state root left in the kernel and in the process table."""
 
 import os
+import time
 from pathlib import Path
 
 import psutil
 
-from tare.state import State
+from tare.state import PREFIX, State
+
+_SECONDS_TO_GO = 10
 
 
 def leftovers(state: State) -> list[str]:
@@ -18,8 +21,17 @@ def leftovers(state: State) -> list[str]:
     found += [f"mount {line}" for line in mounts if any(root in line for root in roots)]
     cgroups = (Path(parent, name) for parent, names, _ in os.walk("/sys/fs/cgroup") for name in names)
     found += [f"cgroup {path}" for path in cgroups if state.tag in path.name]
-    found += [f"link {path.name}" for path in Path("/sys/class/net").iterdir() if state.tag in path.name]
-    return found
+    return found + [f"link {name}" for name in _links(state.tag)]
+
+
+def _links(tag: str) -> list[str]:
+    """Links with a tag; those of a namespace that has ended go a moment later, when the kernel gets to it."""
+    deadline = time.monotonic() + _SECONDS_TO_GO
+    while True:
+        found = [path.name for path in Path("/sys/class/net").iterdir() if tag in path.name]
+        if not any(name.startswith(f"{PREFIX}{tag}v") for name in found) or time.monotonic() > deadline:
+            return found
+        time.sleep(0.02)
 
 
 def _processes() -> list[tuple[psutil.Process, list[str]]]:
