@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -177,10 +178,11 @@ def test_out_of_memory_is_told(containers, run) -> None:
 def test_processes_and_use(containers, run) -> None:
     identity = run("sh", "-c", "echo up; sleep 1000; true", spec={"limits": Limits(memory=64 << 20)})
     next(iter(containers.logs(identity, follow=True)))
-    assert [process.command for process in containers.top(identity)] == [
-        "sh -c echo up; sleep 1000; true",
-        "sleep 1000",
-    ]
+    wanted = ["sh -c echo up; sleep 1000; true", "sleep 1000"]
+    # The second one may not be there yet, or not run its command.
+    deadline = time.monotonic() + 30
+    while (found := [process.command for process in containers.top(identity)]) != wanted:
+        assert time.monotonic() < deadline, found
     used = containers.stats(identity)
     assert used.memory_limit == 64 << 20
     assert 0 < used.memory < used.memory_limit

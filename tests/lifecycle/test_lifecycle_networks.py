@@ -226,12 +226,13 @@ def test_a_starter_killed_at_any_time_leaves_nothing_behind(containers, stored, 
             starter.stdout.readline()
             threading.Event().wait(0.02 + 0.007 * number)
             starter.kill()
-    running = containers.list()
-    # Every one that runs has all that it is to have.
-    for record in running:
+    # Every one that runs has all that it is to have; one whose starter was killed too early ends by itself.
+    for record in containers.list():
         known = containers.inspect(record.id)["NetworkSettings"]
-        assert known["IPAddress"]
-        assert known["Ports"]["80/tcp"]
+        if known["IPAddress"]:
+            assert known["Ports"]["80/tcp"]
+        else:
+            assert containers.wait(record.id, timeout=30) != 0
     for record in containers.list(every=True):
         containers.remove(record.id, force=True, volumes=True)
     networks = Networks(state)
