@@ -27,12 +27,14 @@
 #define WORDS 32
 #define LONG_RUN INT64_C(10000000000) /* nanoseconds after which a container counts as having run well */
 #define SHORTEST_DELAY 100
+#define RECORD 256 /* bytes of exit.json, of which it needs about half */
 
 static struct stream out = {.name = "stdout"}, err = {.name = "stderr"};
 static const char *groups[WORDS], *oom_file, *events_file, *event, *run = "0";
 static char *check[WORDS], *after[WORDS];
 static int group_count, check_count, after_count, interval, restart_delay;
 static int checking = -1; /* pidfd of the check that runs */
+static int reserved = -1; /* what becomes exit.json */
 
 static void add(char **words, int *count, char *word)
 {
@@ -117,17 +119,25 @@ static void append(const char *path, const char *status, int64_t time, int code)
     close(file);
 }
 
+/* Takes the room that the record needs while there is some: the container may fill the disk. */
+static void reserve(void)
+{
+    reserved = open(".exit.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    dprintf(reserved, "%*s", RECORD, "");
+}
+
 /* The record is whole or not there at all, even after a power cut. */
 static void record(int code, bool is_out_of_memory)
 {
     int64_t ended = now();
-    int file = open(".exit.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    char text[RECORD + 1];
+    int length = snprintf(text, sizeof text, "{\"run\": %s, \"exit_code\": %d, \"oom_killed\": %s, \"finished_at\": %lld}",
+                          run, code, is_out_of_memory ? "true" : "false", (long long)ended);
 
-    dprintf(file, "{\"run\": %s, \"exit_code\": %d, \"oom_killed\": %s, \"finished_at\": %lld}", run, code,
-            is_out_of_memory ? "true" : "false", (long long)ended);
-    fsync(file);
-    rename(".exit.new", "exit.json");
-    close(file);
+    memset(text + length, ' ', RECORD - length);
+    if (pwrite(reserved, text, RECORD, 0) == RECORD && fsync(reserved) == 0)
+        rename(".exit.new", "exit.json");
+    close(reserved);
     if (is_out_of_memory)
         append(events_file, "oom", ended, code);
     append(events_file, "die", ended, code);
@@ -191,6 +201,7 @@ static int watch(char **numbers)
     int64_t started = now();
     bool is_out_of_memory;
 
+    reserve();
     listener = atoi(numbers[2]);
     out.fd = atoi(numbers[3]);
     err.fd = atoi(numbers[4]);
