@@ -47,16 +47,8 @@ class Filesystem(Base):
         """Mount a kernel filesystem at `target` below the root; a symbolic link on the way is refused."""
         self._detail = target
         directory = self._kernel_target(target)
-        context = syscalls.fsopen(filesystem)
-        for key, value in options:
-            if value is None:
-                syscalls.fsconfig_flag(context, key)
-            else:
-                syscalls.fsconfig_string(context, key, value)
-        syscalls.fsconfig_create(context)
-        mounted = syscalls.fsmount(context, attributes)
+        mounted = _made(filesystem, attributes, options)
         syscalls.move_mount(mounted, directory)
-        os.close(context)
         os.close(directory)
         if target == "/dev":
             self._dev = mounted
@@ -146,18 +138,10 @@ class Filesystem(Base):
         mode = stat.S_IMODE(os.fstat(place).st_mode) if place >= 0 else 0o1777
         if place < 0:
             place = self._bind_target(target, True)
-        context = syscalls.fsopen("tmpfs")
-        syscalls.fsconfig_string(context, "mode", f"{mode:o}")
-        for key, value in options:
-            if value is None:
-                syscalls.fsconfig_flag(context, key)
-            else:
-                syscalls.fsconfig_string(context, key, value)
-        syscalls.fsconfig_create(context)
-        mounted = syscalls.fsmount(context, attributes)
+        mounted = _made("tmpfs", attributes, [("mode", f"{mode:o}"), *options])
         syscalls.move_mount(mounted, place)
-        for descriptor in (context, mounted, place):
-            os.close(descriptor)
+        os.close(mounted)
+        os.close(place)
 
     def device(self, target: str, mode: int, number: int, uid: int, gid: int) -> None:
         """Make a device node in place of what is there."""
@@ -273,3 +257,17 @@ class Filesystem(Base):
             return open_inside(self._root, path, os.O_PATH, resolve=_IN_ROOT)
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             return -1
+
+
+def _made(filesystem: str, attributes: int, options: Sequence[tuple[str, str | None]]) -> int:
+    """A descriptor of a new mount that is nowhere yet; see fsopen(2)."""
+    context = syscalls.fsopen(filesystem)
+    for key, value in options:
+        if value is None:
+            syscalls.fsconfig_flag(context, key)
+        else:
+            syscalls.fsconfig_string(context, key, value)
+    syscalls.fsconfig_create(context)
+    mounted = syscalls.fsmount(context, attributes)
+    os.close(context)
+    return mounted
