@@ -17,6 +17,10 @@ EVENT_TIMEOUT = 10.0
 """Seconds within which the kernel freezes a group or lets go of killed processes."""
 
 
+_VALUES = (errno.EINVAL, errno.ERANGE, errno.ENODEV)
+_ACCESS = "run as root or in a delegated group, see `tarebox doctor`"
+
+
 def write(path: str, *values: str) -> None:
     """Write values, each with a system call of its own.
 
@@ -171,5 +175,6 @@ def missing(controller: str) -> CgroupError:
 def refused(what: str, error: OSError) -> CgroupError:
     """The error for a system call on a control group."""
     return CgroupError(
-        f"can't {what}: {error.strerror}", "run as root or in a delegated group, see `tarebox doctor`"
+        f"can't {what}: {error.strerror}",
+        "choose a value this host has" if error.errno in _VALUES else _ACCESS,
     )

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--cpu-shares", metavar="N", default=0, type=int, help="share of time when processors are short")
     add("--cpu-period", metavar="US", default=0, type=int, help="microseconds a quota is for")
     add("--cpu-quota", metavar="US", default=0, type=int, help="microseconds of time in a period")
-    add("--cpuset-cpus", metavar="LIST", default="", help="processors, such as 0-2,4")
+    add("--cpuset-cpus", "--cpuset", metavar="LIST", default="", help="processors, such as 0-2,4")
     add("--cpuset-mems", metavar="LIST", default="", help="memory nodes")
     add("--pids-limit", "--pids", metavar="N", type=int, help="processes and threads, -1 for no limit")
     add("--blkio-weight", metavar="N", default=0, type=int, help="share of block devices, 10 to 1000")

@@ -1,10 +1,11 @@
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from runtime import Limits
-from runtime.cgroups import detect, device_program, device_rules
+from runtime.cgroups import detect, device_program, device_rules, files
 from runtime.cgroups.none import DriverNone
 from runtime.cgroups.protocol import Hierarchy
 from runtime.cgroups.v1 import DriverV1
@@ -132,3 +133,10 @@ def test_the_device_program_is_accepted_and_decides(real_unified, tmp_path):
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     node.unlink()
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"), [(errno.ERANGE, "a value this host has"), (errno.EACCES, "run as root")]
+)
+def test_advice_fits_what_the_kernel_refused(number, advice):
+    assert advice in str(files.refused("write 9", OSError(number, os.strerror(number))))
