@@ -29,6 +29,7 @@ class Child(Overlay, Terminal, Network, Privileges, Command):
         name: the container's name, which its root mount carries on the host.
         directory: where the container's directory on disk may be made; what it is to be made in exists.
         launcher: pidfd of the launcher, or of who else it is to die with; -1 where it outlives its parent.
+        host: descriptor of the host's mount namespace.
         keeps_directory: whether the directory is there, from an earlier start, with what was written.
         console: where the master of a terminal of its own goes; none is made without.
         joins_terminal: rows and columns of a terminal for a further process of a running container, whose
@@ -41,6 +42,7 @@ class Child(Overlay, Terminal, Network, Privileges, Command):
         stdio: Sequence[int],
         *,
         launcher: int,
+        host: int = -1,
         name: str = "",
         directory: str = "",
         keeps_directory: bool = False,
@@ -49,6 +51,7 @@ class Child(Overlay, Terminal, Network, Privileges, Command):
     ) -> None:
         super().__init__(channel, stdio)
         self._launcher = launcher
+        self._host = host
         self._name = name
         self._directory = directory
         self._keeps_directory = keeps_directory

@@ -124,7 +124,9 @@ class Launcher:
             self._refuse(channel, "clone", error)
             return
         if pid == 0:
-            child = Child(channel, descriptors, launcher=self._self, name=name, directory=directory)
+            child = Child(
+                channel, descriptors, launcher=self._self, host=self._host, name=name, directory=directory
+            )
             child.run([("open_groups", groups), ("join_groups",), *steps])
         self._track(pid, pidfd, channel, (directory, paths))
 

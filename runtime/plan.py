@@ -62,7 +62,7 @@ def start(spec: ContainerSpec, *, unified: bool, cache: Path) -> bytes:
         steps.append(("loopback",))
     if not spec.on_disk:
         steps.append(("memory_scratch",))
-    steps.append(("in_place",) if spec.in_place else ("overlay", has_user or is_confined))
+    steps.append(_in_place(spec) if spec.in_place else ("overlay", has_user or is_confined))
     filesystems = kernel_mounts(spec, unified=unified)
     steps += [_mount(mount) for mount in filesystems[:2]]
     steps.append(("device_binds" if has_user or is_confined else "device_nodes",))
@@ -78,6 +78,11 @@ def start(spec: ContainerSpec, *, unified: bool, cache: Path) -> bytes:
         steps.append(("read_only_root",))
     steps += [*_privileges(spec, cache), ("announce",), _command(spec)]
     return marshal.dumps(steps)
+
+
+def _in_place(spec: ContainerSpec) -> Step:
+    # A user namespace of its own has no way back to the host's mounts.
+    return ("in_place", "" if Namespace.USER in spec.namespaces else os.path.abspath(spec.rootfs))
 
 
 def _settled(spec: ContainerSpec) -> Iterator[Step]:

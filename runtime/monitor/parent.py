@@ -86,6 +86,7 @@ class Parent:
                 self._channel,
                 stdio,
                 launcher=own,
+                host=self._host,
                 name=name,
                 directory=directory,
                 keeps_directory=True,

@@ -119,17 +119,24 @@ class Filesystem(Base):
             return syscalls.open_tree(self._sources[source], "", flags | syscalls.AT_EMPTY_PATH)
         if not namespace:
             return syscalls.open_tree(syscalls.AT_FDCWD, source, flags)
-        own = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         other = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return self._tree_of(other, source, flags)
+        finally:
+            os.close(other)
+
+    def _tree_of(self, namespace: int, source: str, flags: int) -> int:
+        """open_tree(2) of a path in the mount namespace of a descriptor."""
+        own = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         here = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        syscalls.setns(other, syscalls.CLONE_NEWNS)
+        syscalls.setns(namespace, syscalls.CLONE_NEWNS)
         try:
             return syscalls.open_tree(syscalls.AT_FDCWD, source, flags)
         finally:
             syscalls.setns(own, syscalls.CLONE_NEWNS)
             os.fchdir(here)
-            for descriptor in (own, other, here):
-                os.close(descriptor)
+            os.close(own)
+            os.close(here)
 
     def tmpfs(self, target: str, attributes: int, options: Sequence[tuple[str, str | None]]) -> None:
         """Mount a filesystem in memory, with the mode of the directory that is there unless it is said."""

@@ -20,6 +20,7 @@ class Overlay(Filesystem):
     _directory = ""
     _layers: Sequence[int] = ()
     _place = -1
+    _host = -1
     _root_mode = 0o755
 
     def locate(self, layers: Sequence[str]) -> None:
@@ -70,9 +71,18 @@ class Overlay(Filesystem):
             os.close(layer)
         syscalls.move_mount(self._root, syscalls.AT_FDCWD, ".")
 
-    def in_place(self) -> None:
-        """Make the image itself the root, mounted over itself as only a mount can be one."""
+    def in_place(self, path: str) -> None:
+        """Make the image itself the root, mounted over itself as only a mount can be one.
+
+        Args:
+            path: where the host has it, who may have mounted it after this mount namespace was made; empty
+                where the host's can't be entered.
+        """
         (layer,) = self._layers
-        self._root = syscalls.open_tree(layer, "", syscalls.OPEN_TREE_CLONE | syscalls.AT_EMPTY_PATH)
+        if path:
+            self._detail = path
+            self._root = self._tree_of(self._host, path, syscalls.OPEN_TREE_CLONE)
+        else:
+            self._root = syscalls.open_tree(layer, "", syscalls.OPEN_TREE_CLONE | syscalls.AT_EMPTY_PATH)
         syscalls.move_mount(self._root, layer)
         os.close(layer)

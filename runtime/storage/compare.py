@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from runtime.storage import tree
+from runtime.storage import skeleton, tree
 from runtime.storage.protocol import Change
 
 OPAQUE = ("trusted.overlay.opaque", "user.overlay.opaque", "user.fuseoverlayfs.opaque")
@@ -67,9 +67,9 @@ def _differences(after: int, before: int, is_upper: bool) -> Iterator[Change]:
                     if old:
                         yield Change(place, "D")
                     continue
-                if not old:
+                if not old and not skeleton.is_place(place, entry):
                     yield Change(place, "A")
-                elif not _same(entry, old) or not _same_content(descriptor, original, name, entry):
+                elif old and not (_same(entry, old) and _same_content(descriptor, original, name, entry)):
                     yield Change(place, "C")
                 if stat.S_ISDIR(entry.st_mode):
                     is_below = old is not None and stat.S_ISDIR(old.st_mode)

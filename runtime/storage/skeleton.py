@@ -4,6 +4,8 @@ Docker has a layer for the same between the image and the container. The lowest 
 the image has goes before it.
 """
 
+import os
+import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from tare.state import State
 _DIRECTORIES = ("etc", "proc", "sys", "dev")
 _FILES = ("etc/hostname", "etc/hosts", "etc/resolv.conf")
 _LAST = _FILES[-1]
+_PLACES = frozenset(f"/{name}" for name in (*_DIRECTORIES, *_FILES))
 
 
 def apply(state: State, root: Root, spec: ContainerSpec) -> ContainerSpec:
@@ -22,6 +25,13 @@ def apply(state: State, root: Root, spec: ContainerSpec) -> ContainerSpec:
     A plain directory gets the places of its mounts when it is started.
     """
     return (root if root.directory else replace(root, lowers=(*root.lowers, _skeleton(state)))).apply(spec)
+
+
+def is_place(path: str, entry: os.stat_result) -> bool:
+    """Whether what is at a path inside has to be there for mounts, and is nothing more."""
+    return path in _PLACES and (
+        stat.S_ISDIR(entry.st_mode) or (stat.S_ISREG(entry.st_mode) and not entry.st_size)
+    )
 
 
 def _skeleton(state: State) -> Path:

@@ -29,11 +29,13 @@ END
 echo "$RANGES" >subuid
 [ -n "$RANGES" ] || : >subuid
 mknod -m "$TUNNEL" tun c 10 200
+mknod -m 666 fuse c 10 229
 mount --bind passwd /etc/passwd
 touch_bind() { [ -e "$2" ] || : >"$2"; mount --bind "$1" "$2"; }
 touch_bind subuid /etc/subuid
 touch_bind subuid /etc/subgid
 mount --bind tun /dev/net/tun
+mount --bind fuse /dev/fuse
 for program in $WITHOUT; do mount --bind /dev/null "$(command -v "$program")"; done
 number=0
 for closed in $CLOSED; do

@@ -137,3 +137,14 @@ def test_a_running_container_is_copied_from_and_made_an_image(user: User) -> Non
         "run", "--rm", "derived", "sh", "-c", "stat -c %u:%g /made/file; ls /etc/passwd || echo gone"
     )
     assert found.split() == ["3:4", "gone"]
+
+
+def test_a_container_on_fuse_overlayfs(user: User) -> None:
+    on_fuse = ("--storage-driver", "fuse-overlayfs")
+    assert user.ok(*on_fuse, "run", "--rm", "busybox", "sh", "-c", "echo kept >/x; cat /x") == "kept"
+    user.ok(*on_fuse, "run", "-d", "--name", "box", "--network", "none", "busybox", "sleep", "1000")
+    user.ok("exec", "box", "touch", "/kept")
+    user.ok("restart", "--time", "0", "box")
+    assert user.ok("exec", "box", "ls", "/kept") == "/kept"
+    assert user.ok("diff", "box") == "A /kept"
+    user.ok("rm", "--force", "box")

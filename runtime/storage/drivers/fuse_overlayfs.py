@@ -22,7 +22,8 @@ _NOT_MOUNTED = (errno.EINVAL, errno.ENOENT)
 class FuseOverlayfs(Overlay):
     """See Driver. As the kernel's overlay, but a process serves each root, from `root` to `release`.
 
-    It must be mounted before the engine starts unless the host's mounts are shared; see mount_namespaces(7).
+    For a container with a user namespace of its own it must be mounted before the engine starts, unless the
+    host's mounts are shared; see mount_namespaces(7).
     """
 
     name = _PROGRAM
