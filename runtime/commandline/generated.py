@@ -66,6 +66,8 @@ def _postpone_inspect() -> None:
 
 
 def _shadow(execute: Callable[..., None]) -> None:
-    dataclasses = import_module("dataclasses")
+    from runtime.commandline import shared_methods
+
+    shared_methods.install()
     # A module's own name goes before the built-in one.
-    vars(dataclasses)["exec"] = execute
+    vars(import_module("dataclasses"))["exec"] = execute

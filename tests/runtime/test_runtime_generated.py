@@ -55,3 +55,44 @@ print(before, is_loaded(), Undescribed.__doc__)
 """
     done = run(f"generated.install({str(tmp_path / 'file')!r})\n{USE}{asked}", text=True)
     assert done.stdout == f"{SHOWN}False True Undescribed(number: int = 5)\n"
+
+
+def test_shared_methods_mean_what_the_written_ones_do() -> None:
+    use = """
+import dataclasses
+results = []
+for frozen in (False, True):
+    for names in ("", "a", "ab", "abc"):
+        made = dataclasses.make_dataclass(
+            "Made", [(name, object, dataclasses.field(default=1)) for name in names],
+            frozen=frozen, order=True, namespace={"__doc__": "Made."},
+        )
+        class Derived(made):
+            "With an attribute of its own."
+        one, same, other = made(), made(), made(*[2 for _ in names])
+        results += [repr(one), repr(Derived()), one == same, one == other, one < other, one == 5]
+        results.append(Derived() == one)
+        results.append(hash(one) == hash(same) if frozen else made.__hash__)
+        derived = Derived()
+        derived.own = 5
+        del derived.own
+        for target, name in ((one, "a"), (one, "new"), (derived, "a")):
+            for change in (lambda: setattr(target, name, 3), lambda: delattr(target, name)):
+                try:
+                    change()
+                    results.append("done")
+                except AttributeError as error:
+                    results += [type(error).__name__, str(error)]
+        nan = float("nan")
+        results += [made(*[nan for _ in names]) == made(*[nan for _ in names]), made.__eq__.__qualname__]
+one = dataclasses.make_dataclass("Loop", ["inner"], namespace={"__doc__": "Loop."})(None)
+one.inner = one
+print(results, one)
+"""
+    written = run(use, text=True)
+    shared = run(
+        f"from runtime.commandline import shared_methods; shared_methods.install()\n{use}", text=True
+    )
+    assert written.returncode == 0, written.stderr
+    assert shared.stdout == written.stdout
+    assert shared.stderr == ""
