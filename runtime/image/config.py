@@ -5,6 +5,7 @@ from typing import Any
 
 from runtime.image.digest import check_digest
 from runtime.image.fields import Fields, document, without_empty
+from runtime.image.platform import Platform
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,11 @@ class ImageConfig:
             other_config=config.rest(),
             other=fields.rest(),
         )
+
+    @property
+    def platform(self) -> Platform:
+        """What it is for."""
+        return Platform(self.architecture, self.os, str(self.other.get("variant") or ""))
 
     def config_fields(self) -> dict[str, Any]:
         """The part named `config`, as JSON has it."""

@@ -165,8 +165,12 @@ class Index:
             }
         )
 
-    def select(self, platform: Platform) -> Descriptor:
+    def select(self, platform: Platform, name: str = "the image") -> Descriptor:
         """The manifest that runs best on a platform; the only one when it says no platform.
+
+        Args:
+            platform: the one wanted.
+            name: what the image is called when there is none.
 
         Raises:
             ImageError: none runs there.
@@ -176,9 +180,7 @@ class Index:
         place = best_match([manifest.platform for manifest in self.manifests], platform)
         if place is None:
             offered = ", ".join(sorted({str(entry.platform) for entry in self.manifests if entry.platform}))
-            raise ImageError(
-                f"the image has nothing for {platform}", f"it is there for: {offered or 'nothing'}"
-            )
+            raise ImageError(f"{name} has nothing for {platform}", f"it is there for: {offered or 'nothing'}")
         return self.manifests[place]
 
 

@@ -85,5 +85,20 @@ def best_match(offered: Sequence[Platform | None], wanted: Platform) -> int | No
     return -max(fitting)[1] if fitting else None
 
 
+def require(found: Platform, wanted: Platform, name: str) -> None:
+    """See that what an image is for runs on the platform that is asked for.
+
+    Raises:
+        ImageError: it doesn't.
+    """
+    from tare.errors import ImageError
+
+    if best_match([found], wanted) is None:
+        raise ImageError(
+            f"the image {name} was found but is for another platform: wanted {wanted}, found {found}",
+            f"ask for {found}, or leave --platform out",
+        )
+
+
 def _variant(platform: Platform) -> str:
     return platform.variant or _IMPLIED.get(platform.architecture, "")

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from runtime.image.content import Content
+from runtime.image.graph import config_of
 from runtime.image.model import DOCUMENT_LIMIT, Descriptor, Index, Manifest, parse_manifest
-from runtime.image.platform import Platform
+from runtime.image.platform import Platform, require
 from runtime.image.registry import Repository, Session
-from runtime.image.registry_errors import RegistryError, Unreachable
+from runtime.image.registry_errors import NotThere, RegistryError, Unreachable
 from runtime.image.registry_upload import CHUNK, Progress, upload
 from tare.errors import ImageError
 
@@ -60,20 +61,25 @@ def pull(
         ImageError: the image has nothing for the platform, or the disk is full.
         UsageError: the name has no meaning.
     """
+    name = f"{host and f'{host}/'}{repository}{'@' if ':' in reference else ':'}{reference}"
     source = _Source(session.sources(host, repository), content, progress)
-    root, data = source.first(lambda place: place.manifest(reference))
+    try:
+        root, data = source.first(lambda place: place.manifest(reference))
+    except NotThere as error:
+        raise NotThere(f"the image {name} was not found: {error.what}", error.hint) from error
     documents = {root: data}
     found, chosen = parse_manifest(data, root.media_type), root
     while isinstance(found, Index):
         if len(documents) > _DEEPEST:
-            raise RegistryError(f"{repository}:{reference} is an index within an index without end")
-        chosen = found.select(platform or Platform.host())
+            raise RegistryError(f"{name} is an index within an index without end")
+        chosen = found.select(platform or Platform.host(), name)
         found = parse_manifest(documents.setdefault(chosen, source.document(chosen)), chosen.media_type)
     blobs = {blob.digest: blob for blob in (found.config, *found.layers)}
     if found.config.size > DOCUMENT_LIMIT:
-        raise RegistryError(
-            f"the configuration of {repository}:{reference} is larger than {DOCUMENT_LIMIT} bytes"
-        )
+        raise RegistryError(f"the configuration of {name} is larger than {DOCUMENT_LIMIT} bytes")
+    if platform:
+        source.fetch(found.config)
+        require(config_of(content, found).platform, platform, name)
     _each(session, source.fetch, list(blobs.values()))
     for descriptor, document in reversed(documents.items()):
         with content.write(descriptor, resume=True) as writer:

@@ -114,8 +114,58 @@ def test_a_platform_of_several(said, fault, elsewhere, registry, state):
     # What is here of it can be pushed.
     elsewhere("tag", root, f"{registry}/few:1")
     assert elsewhere("push", "--platform", "linux/riscv64", f"{registry}/few:1")
-    assert "nothing for linux/s390x" in fault(1, "pull", "--platform", "linux/s390x", name)
+    assert f"{name} has nothing for linux/s390x" in fault(1, "pull", "--platform", "linux/s390x", name)
     assert elsewhere("system", "check") == ""
+
+
+def test_an_image_of_another_platform_is_not_taken_for_the_one_asked_for(said, fault, elsewhere, registry):
+    name, host = f"{registry}/single:1", Platform.host()
+    said("tag", "busybox", name)
+    said("push", "-q", name)
+    wrong = f"the image {name} was found but is for another platform: wanted linux/s390x, found {host.os}/"
+    for _ in range(2):
+        assert wrong in fault(1, "pull", "--platform", "linux/s390x", name)
+        elsewhere("pull", "-q", "--platform", f"{host.os}/{host.architecture}", name)
+    assert wrong in fault(125, "run", "-q", "--platform", "linux/s390x", name, "true")
+    assert said("images", "-q", name) != ""
+
+
+def test_an_image_that_the_registry_has_not(said, fault, registry):
+    for name in (f"{registry}/nosuch:1", f"{registry}/nosuch@sha256:{'0' * 64}"):
+        assert f"the image {name} was not found: http://{registry}/v2/nosuch/" in fault(1, "pull", name)
+    assert f"the image {registry}/nosuch:latest was not found" in fault(
+        125, "run", "-q", f"{registry}/nosuch"
+    )
+    assert "no image" in fault(125, "run", "--pull", "never", f"{registry}/nosuch")
+
+
+def test_run_pulls_as_it_is_told(said, elsewhere, bare_tarebox, environment, registry, tmp_path):
+    name = f"{registry}/pulled:1"
+    said("tag", "busybox", name)
+    said("push", "-q", name)
+    there = {**environment, "TAREBENCH_ROOT": str(tmp_path / "elsewhere")}
+    command = (name, "sh", "-c", "cat /version 2>/dev/null || echo old")
+    alone = ("--rm", "--network", "none")
+
+    def run(*options: str) -> tuple[int, str, str]:
+        ended = bare_tarebox("run", *alone, *options, *command, env=there)
+        return ended.returncode, ended.stdout, ended.stderr
+
+    code, _, fault = run("--pull", "never")
+    assert code == 125
+    assert f"no image '{name}'" in fault
+    assert run() == (0, "old\n", f"pulling {name}\n")
+    said("run", "--name", "changed", *alone[1:], "busybox", "sh", "-c", "echo new >/version")
+    said("commit", "changed", name)
+    said("push", "-q", name)
+    for options in ((), ("--pull", "missing"), ("--pull", "never")):
+        assert run(*options) == (0, "old\n", "")
+    assert run("--pull", "always") == (0, "new\n", f"pulling {name}\n")
+    assert run("--pull", "always", "--quiet") == (0, "new\n", "")
+    elsewhere("rmi", name)
+    created = bare_tarebox("create", "--quiet", "--name", "made", name, "true", env=there)
+    assert (created.returncode, created.stderr) == (0, "")
+    elsewhere("rm", "made")
 
 
 def test_several_pulls_of_one_image(said, start, environment, registry, tmp_path):

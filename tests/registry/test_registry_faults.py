@@ -236,7 +236,7 @@ def test_sizes_that_are_too_large(site: Site, theirs: Content) -> None:
     config = Descriptor("x", "sha256:" + "3" * 64, DOCUMENT_LIMIT + 1)
     layer = Descriptor(OCI_LAYER, "sha256:" + "4" * 64, 1 << 62)
     site.get("/v2/app/manifests/1", Manifest(config, (layer,)).serialise())
-    with pytest.raises(RegistryError, match="configuration of app:1 is larger than"):
+    with pytest.raises(RegistryError, match="configuration of .*app:1 is larger than"):
         pull_app(site, theirs)
     entry = Descriptor(OCI_MANIFEST, "sha256:" + "5" * 64, DOCUMENT_LIMIT + 1, platform=Platform.host())
     site.get("/v2/app/manifests/1", Index((entry,)).serialise())
