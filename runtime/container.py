@@ -4,7 +4,6 @@
 import os
 import select
 import signal
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +16,8 @@ from runtime.spec import ContainerSpec
 from tare.errors import TareError
 
 if TYPE_CHECKING:
+    from subprocess import CompletedProcess
+
     from runtime.engine import Engine
 
 _ENDING = frozenset(
@@ -63,7 +64,7 @@ class Container(Process):
         stdin: bytes | None = None,
         timeout: float | None = None,
         env: Mapping[str, str] | None = None,
-    ) -> "subprocess.CompletedProcess[bytes]":
+    ) -> "CompletedProcess[bytes]":
         """Run another command in the container's namespaces and groups with its privileges; await its end.
 
         Args:
@@ -100,7 +101,9 @@ class Container(Process):
                 status = process.await_exit(None if deadline is None else max(deadline - time.monotonic(), 0))
             finally:
                 process.close()
-        return subprocess.CompletedProcess(list(argv), status, *written)
+        from subprocess import CompletedProcess
+
+        return CompletedProcess(list(argv), status, *written)
 
     def signal(self, number: int) -> None:
         """Send a signal to the command; one that has ended is no fault."""

@@ -1,12 +1,11 @@
 """System call filters in the form of Docker's --security-opt seccomp=FILE, as the kernel has them."""
 
-import json
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from runtime import seccomp_cache
+from runtime import light, seccomp_cache
 from tare.errors import UsageError
 
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "riscv64": "riscv64", "ppc64le": "ppc64le"}
@@ -47,7 +46,7 @@ def resolved(text: str, capabilities: Collection[str]) -> dict[str, Any]:
     Raises:
         ValueError, TypeError, KeyError, AttributeError: the text is none.
     """
-    given = json.loads(text)
+    given = light.loads(text)
     found = {key: given[key] for key in _KEPT if given.get(key) is not None}
     native = _NATIVE.get(os.uname().machine, "")
     for entry in given.get("archMap") or ():

@@ -1,10 +1,11 @@
 """The one root under which all state lives, and the tag that marks what it made in the kernel."""
 
-import hashlib
 import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+from tare.hashing import sha256
 
 PREFIX = "tare"
 
@@ -41,7 +42,7 @@ class State:
     @cached_property
     def tag(self) -> str:
         """Six hex digits that tell this root's kernel objects from another root's; at most 6 characters."""
-        return hashlib.sha256(str(self.run).encode()).hexdigest()[:6]
+        return sha256(str(self.run).encode()).hexdigest()[:6]
 
     def directory(self, *parts: str, volatile: bool = False) -> Path:
         """The directory of that name below `data` (or `run` when volatile), made when missing, mode 0700."""

@@ -7,6 +7,9 @@ from typing import Any, NoReturn
 
 from tare.errors import UsageError
 
+# Its texts would be looked up in catalogues that nobody has, anew each time.
+vars(argparse).update(_=str, ngettext=lambda one, many, count: one if count == 1 else many)
+
 
 class Parser(argparse.ArgumentParser):
     """Options may stand among the arguments unless those go on to the end, and faults are UsageErrors.

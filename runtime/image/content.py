@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from runtime.image.digest import check_digest, hasher
+from runtime.image.digest import check_digest, hasher, is_of
 from runtime.image.model import DOCUMENT_LIMIT, Descriptor
 from tare.errors import ImageError
 
@@ -147,9 +147,7 @@ class Content:
             )
         with self.open(descriptor.digest) as file:
             data = file.read(descriptor.size + 1)
-        found = hasher(descriptor.digest)
-        found.update(data)
-        if len(data) != descriptor.size or f"{found.name}:{found.hexdigest()}" != descriptor.digest:
+        if len(data) != descriptor.size or not is_of(descriptor.digest, data):
             raise ImageError(f"stored content is not {descriptor.digest} of {descriptor.size} bytes", _AGAIN)
         return data
 

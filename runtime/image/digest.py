@@ -1,10 +1,10 @@
 """Digests of content (OCI image specification, descriptor.md, "Digests")."""
 
-import hashlib
 import re
 from typing import TYPE_CHECKING
 
 from tare.errors import ImageError
+from tare.hashing import sha256
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
@@ -25,9 +25,20 @@ def check_digest(digest: str) -> str:
 
 def hasher(digest: str) -> "Hash":
     """A new hash object of a digest's algorithm."""
+    import hashlib
+
     return hashlib.new(check_digest(digest).partition(":")[0])
 
 
 def digest_of(data: bytes) -> str:
-    """The sha256 digest of some bytes."""
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+    """The sha256 digest of a few bytes."""
+    return f"sha256:{sha256(data).hexdigest()}"
+
+
+def is_of(digest: str, data: bytes) -> bool:
+    """Whether a digest is that of a few bytes."""
+    if digest.startswith("sha256:"):
+        return digest_of(data) == digest
+    found = hasher(digest)
+    found.update(data)
+    return digest == f"{found.name}:{found.hexdigest()}"

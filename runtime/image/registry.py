@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from runtime.image.digest import check_digest, digest_of, hasher
+from runtime.image.digest import check_digest, digest_of, is_of
 from runtime.image.model import DOCUMENT_LIMIT, INDEXES, MANIFESTS, Descriptor, parse_manifest
 from runtime.image.registry_auth import Authorization
 from runtime.image.registry_config import Endpoint, Registries
@@ -272,9 +272,7 @@ def _checked(reference: str) -> str:
 
 
 def _verified(data: bytes, digest: str) -> str:
-    found = hasher(digest)
-    found.update(data)
-    if digest != f"{found.name}:{found.hexdigest()}":
+    if not is_of(check_digest(digest), data):
         raise ImageError(f"the registry sent something else as {digest}", "the registry is broken")
     return digest
 

@@ -1,13 +1,12 @@
 """Further commands in a running container."""
 
 import os
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from runtime import capabilities, users
 from runtime.container import collect
@@ -17,6 +16,9 @@ from runtime.lifecycle.starting import prepared_spec
 from runtime.monitor import program
 from runtime.process import Process
 from runtime.spec import ContainerSpec
+
+if TYPE_CHECKING:
+    from subprocess import CompletedProcess
 
 
 class Execution:
@@ -124,7 +126,7 @@ def _as_user(spec: ContainerSpec, root: Path, before: str, user: str) -> Contain
 
 def output(
     engine: Engine, record: Record, argv: Sequence[str], *, timeout: float | None = None
-) -> "subprocess.CompletedProcess[bytes]":
+) -> "CompletedProcess[bytes]":
     """Run a command without input and take what it writes; killed after `timeout` seconds.
 
     Raises:
@@ -145,7 +147,9 @@ def output(
         try:
             written = collect((out, err), deadline)
             status = execution.wait(None if deadline is None else max(deadline - time.monotonic(), 0))
-            return subprocess.CompletedProcess(list(argv), status, *written)
+            from subprocess import CompletedProcess
+
+            return CompletedProcess(list(argv), status, *written)
         finally:
             execution.close()
 

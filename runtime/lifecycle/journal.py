@@ -1,7 +1,6 @@
 """What happened to containers: a line of JSON an event, appended by all processes and by the monitors."""
 
 import fcntl
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runtime import light
 from runtime.lifecycle.follow import Follower
 
 MAXIMUM = 1 << 20
@@ -71,13 +71,13 @@ class Journal:
 
 def head(identity: str, attributes: dict[str, str]) -> str:
     """The part of a line that the monitor completes: open at the end of the attributes."""
-    return f'"id": "{identity}", "attributes": {json.dumps(attributes)}'.removesuffix("}")
+    return f'"id": "{identity}", "attributes": {light.dumps(attributes)}'.removesuffix("}")
 
 
 def _parse(line: str) -> Event | None:
     """The event of a line; None for one that a full disk cut short."""
     try:
-        values: dict[str, Any] = json.loads(line)
+        values: dict[str, Any] = light.loads(line)
         return Event(values["status"], values["id"], values["time"], values["attributes"])
     except (ValueError, KeyError, TypeError):
         return None

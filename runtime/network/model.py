@@ -241,6 +241,6 @@ def mac_of(address: IPv4Address) -> str:
 
 def id_of(name: str, created: str) -> str:
     """An id as Docker's: 64 hex digits."""
-    from hashlib import sha256
+    from tare.hashing import sha256
 
     return sha256(f"{name}\0{created}".encode()).hexdigest()

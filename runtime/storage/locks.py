@@ -1,12 +1,13 @@
 """Locks between processes and threads, any number in one file (open file description locks, fcntl(2))."""
 
 import fcntl
-import hashlib
 import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tare.hashing import sha256
 
 
 def _flock(kind: int, key: int) -> bytes:
@@ -52,4 +53,4 @@ class Locks:
 
 
 def _key(name: str) -> int:
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "little")
+    return int.from_bytes(sha256(name.encode()).digest()[:7], "little")
