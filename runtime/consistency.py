@@ -37,10 +37,9 @@ def _images(state: State, *, deep: bool) -> Iterator[str]:
 def _storage(state: State) -> Iterator[str]:
     from runtime.storage import registry
 
-    for name in registry.names():
-        if (state.data / "layers" / name).is_dir():
-            for problem in registry.driver(state, name).check():
-                yield f"storage driver {name}: {problem}"
+    for driver in registry.existing(state):
+        for problem in driver.check():
+            yield f"storage driver {driver.name}: {problem}"
 
 
 def _containers(state: State) -> Iterator[str]:
@@ -80,9 +79,8 @@ def _roots(state: State) -> Iterator[tuple[str, str]]:
     """Driver and id of every container's root."""
     from runtime.storage import registry
 
-    for name in registry.names():
-        if (state.data / "layers" / name).is_dir():
-            yield from ((name, root) for root in registry.driver(state, name).containers())
+    for driver in registry.existing(state):
+        yield from ((driver.name, root) for root in driver.containers())
 
 
 def _orphan(name: str, root: str) -> str:

@@ -1,5 +1,6 @@
 """An image's files as one plain directory, for those who mount no layers: machines, OCI bundles, chroot."""
 
+from collections.abc import Container
 from pathlib import Path
 
 from runtime.storage.protocol import Driver
@@ -30,18 +31,48 @@ def flatten(state: State, image: "StoredImage") -> Path:
 
     storage = driver(state)
     content = Content(state.directory("content"))
-    chain = unpack_layers(content, image, storage, owners=os.geteuid() == 0)
-    if chain is None:
-        raise ImageError(f"the image {', '.join(image.names) or image.id} has no files", "choose another one")
-    lowers = storage.image(chain).lowers
-    if len(lowers) == 1:
-        return lowers[0]
-    directory = state.directory("cache", "rootfs")
-    place = directory / chain.removeprefix("sha256:")
-    with Locks(directory / ".lock").held(place.name):
-        if not place.is_dir():
-            _join(storage, chain, place)
+    with content.adding():
+        chain = unpack_layers(content, image, storage, owners=os.geteuid() == 0)
+        if chain is None:
+            raise ImageError(
+                f"the image {', '.join(image.names) or image.id} has no files", "choose another one"
+            )
+        lowers = storage.image(chain).lowers
+        if len(lowers) == 1:
+            return lowers[0]
+        directory = state.directory("cache", "rootfs")
+        place = directory / chain.removeprefix("sha256:")
+        with Locks(directory / ".lock").held(place.name):
+            if not place.is_dir():
+                _join(storage, chain, place)
     return place
+
+
+def prune(state: State, kept: Container[str]) -> int:
+    """Remove the directories made of layers that no image has any more.
+
+    Args:
+        state: where they are.
+        kept: chain ids of the images' layers.
+
+    Returns:
+        Bytes that were freed.
+    """
+    from runtime import teardown
+    from runtime.storage.locks import Locks
+    from runtime.storage.store import measure
+
+    directory = state.data / "cache/rootfs"
+    freed = 0
+    for place in sorted(directory.glob("[!.]*")):
+        if f"sha256:{place.name}" not in kept:
+            with Locks(directory / ".lock").held(place.name):
+                freed += measure(place)
+                # Under its name only a whole one may be.
+                old = _unfinished(place)
+                place.rename(old)
+                teardown.remove_tree(str(old))
+    return freed
 
 
 def bootstrap_busybox(state: State) -> Path:
@@ -67,7 +98,7 @@ def _join(storage: Driver, chain: str, place: Path) -> None:
     from runtime.storage import tree
     from runtime.storage.store import like, opened
 
-    new = place.with_name(f".new-{place.name}")
+    new = _unfinished(place)
     container = f"rootfs-{place.name[:12]}"
     # One that was killed may have left these.
     teardown.remove_tree(str(new))
@@ -84,3 +115,7 @@ def _join(storage: Driver, chain: str, place: Path) -> None:
     finally:
         storage.remove(container)
         teardown.remove_tree(str(new))
+
+
+def _unfinished(place: Path) -> Path:
+    return place.with_name(f".new-{place.name}")

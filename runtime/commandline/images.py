@@ -1,14 +1,12 @@
 """What commands need of images: when they were made, and which containers are of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from runtime.commandline import filters
 from tare.state import State
 
 if TYPE_CHECKING:
     from runtime.image.removal import Removal, Removed, User
-    from runtime.image.store import StoredImage
 
 NONE = "<none>"
 
@@ -67,10 +65,8 @@ def users(state: State) -> "Mapping[str, list[User]]":
 def removal(state: State) -> "Removal":
     """What removes a state's images."""
     from runtime.image.removal import Removal
-    from runtime.image.store import ImageStore
-    from runtime.storage import registry
 
-    return Removal(ImageStore(state), registry.driver(state), lambda: users(state))
+    return Removal(state, lambda: users(state))
 
 
 def tell_removed(removed: "Removed") -> None:
@@ -79,20 +75,3 @@ def tell_removed(removed: "Removed") -> None:
         print(f"Untagged: {name}")
     for identity in (*removed.images, *removed.layers):
         print(f"Deleted: {identity}")
-
-
-def prunable(wanted: Mapping[str, Sequence[str]]) -> "Callable[[StoredImage], bool]":
-    """Whether filters of a prune ask for an image.
-
-    Raises:
-        UsageError: a filter isn't known, or has no meaning.
-    """
-    from runtime.commandline.units import parse_time
-
-    known: filters.Filters[StoredImage] = {
-        "until": lambda image, value: (made_at(image.created) or 0) < parse_time(value),
-        "label": lambda image, value: filters.has_label(image.config.labels, value),
-        "label!": lambda image, value: not filters.has_label(image.config.labels, value),
-    }
-    filters.select([], known, wanted)
-    return lambda image: bool(filters.select([image], known, wanted))

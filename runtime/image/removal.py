@@ -1,11 +1,14 @@
 """Images go, with the content and the unpacked layers that nothing else uses."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 
+from runtime import rootfs
 from runtime.image.store import ImageStore, StoredImage
+from runtime.storage import registry
 from runtime.storage.protocol import Driver
 from tare.errors import ImageError
+from tare.state import State
 
 Users = Callable[[], Mapping[str, Iterable["User"]]]
 """Says which containers there are of an image, by its id."""
@@ -45,14 +48,13 @@ class Removal:
     """Removes images; who adds or uses one meanwhile holds Content.adding, and is waited for.
 
     Args:
-        store: where they are.
-        driver: where their layers are unpacked.
+        state: where they are, and their layers, whichever drivers unpacked them.
         users: the containers there are.
     """
 
-    def __init__(self, store: ImageStore, driver: Driver, users: Users) -> None:
-        self._store = store
-        self._driver = driver
+    def __init__(self, state: State, users: Users) -> None:
+        self._state = state
+        self._store = ImageStore(state)
         self._users = users
 
     def remove(self, name: str, *, force: bool = False, keep: bool = False) -> Removed:
@@ -110,24 +112,35 @@ class Removal:
         freed = self._store.drop_unused()
         kept = self._store.chains()
         # From the top, as a layer that others are based on stays.
-        doomed = [chain for image in images for chain in reversed(image.layers)]
-        doomed += [chain for chain in self._driver.layers() if chain not in doomed]
-        doomed = [chain for chain in dict.fromkeys(doomed) if chain not in kept]
-        layers: list[str] = []
-        while doomed:
-            sizes = {chain: self._driver.layer_bytes(chain) for chain in doomed}
-            gone = [chain for chain in doomed if self._remove_layer(chain)]
-            freed += sum(sizes[chain] for chain in gone)
-            layers += (chain for chain in gone if sizes[chain])
-            if not gone:
-                break
-            doomed = [chain for chain in doomed if chain not in gone]
-        self._driver.sweep()
+        chains = [chain for image in images for chain in reversed(image.layers)]
+        layers: dict[str, None] = {}
+        for driver in registry.existing(self._state):
+            gone, size = _remove_layers(driver, chains, kept)
+            layers |= dict.fromkeys(gone)
+            freed += size
+        freed += rootfs.prune(self._state, kept)
         return Removed(names, tuple(image.id for image in images), tuple(layers), freed)
 
-    def _remove_layer(self, chain: str) -> bool:
-        try:
-            self._driver.remove_layer(chain)
-        except ImageError:
-            return False
-        return True
+
+def _remove_layers(driver: Driver, chains: Iterable[str], kept: Container[str]) -> tuple[list[str], int]:
+    """Remove the layers that nothing is based on, in some order; those that took bytes, and how many."""
+    doomed = [chain for chain in dict.fromkeys((*chains, *driver.layers())) if chain not in kept]
+    layers, freed = [], 0
+    while doomed:
+        sizes = {chain: driver.layer_bytes(chain) for chain in doomed}
+        gone = [chain for chain in doomed if _remove_layer(driver, chain)]
+        freed += sum(sizes[chain] for chain in gone)
+        layers += [chain for chain in gone if sizes[chain]]
+        if not gone:
+            break
+        doomed = [chain for chain in doomed if chain not in gone]
+    driver.sweep()
+    return layers, freed
+
+
+def _remove_layer(driver: Driver, chain: str) -> bool:
+    try:
+        driver.remove_layer(chain)
+    except ImageError:
+        return False
+    return True

@@ -1,6 +1,7 @@
 """Networks as Docker has them: on disk, and in the kernel from the first container's start on."""
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Unpack
 
@@ -113,10 +114,10 @@ class Networks(Attaching):
             self._members.remove(network)
         return network
 
-    def prune(self) -> tuple[str, ...]:
-        """Remove the networks without containers, but for the default one; returns their names."""
+    def prune(self, chosen: Callable[[Network], bool] = lambda _: True) -> tuple[str, ...]:
+        """Remove those networks without containers that are chosen, never the default one; their names."""
         removed = []
-        for network in self.list():
+        for network in filter(chosen, self.list()):
             if network.name != DEFAULT and not self.containers(network):
                 # A container may have come to it meanwhile.
                 with suppress(NetworkError):

@@ -15,10 +15,4 @@ def sweep(state: State) -> list[str]:
     Raises:
         OSError: something can't be removed.
     """
-    directory = state.data / "layers"
-    removed = []
-    for name in registry.names():
-        if (directory / name).is_dir():
-            driver = registry.driver(state, name)
-            removed += driver.sweep()
-    return removed
+    return [line for driver in registry.existing(state) for line in driver.sweep()]

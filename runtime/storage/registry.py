@@ -4,6 +4,7 @@
 
 import importlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from runtime.storage import drivers
@@ -47,6 +48,14 @@ def driver(state: State, name: str = "") -> Driver:
     if reason:
         raise UsageError(f"the storage driver {name} can't be used: {reason}", "choose another or none")
     return kind(parent / name, PREFIX + state.tag)
+
+
+def existing(state: State) -> Iterator[Driver]:
+    """Each driver that keeps something in a state, whether or not this host can use it now."""
+    parent = state.data / "layers"
+    for name in names():
+        if (parent / name).is_dir():
+            yield _type(name)(parent / name, PREFIX + state.tag)
 
 
 def unusable(directory: Path) -> dict[str, str]:

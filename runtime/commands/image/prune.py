@@ -2,7 +2,7 @@
 
 import argparse
 
-from runtime.commandline import filters
+from runtime.commandline import filters, pruning
 from tare.state import State
 
 SUMMARY = "remove all images without a name"
@@ -15,23 +15,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-a", "--all", action="store_true", help="also those with a name that no container is of"
     )
-    parser.add_argument("-f", "--force", action="store_true", help="don't ask")
-    parser.add_argument(
-        "--filter",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="only those of which it is true; keys: until, label, label!",
-    )
+    pruning.add_arguments(parser, "until", "label", "label!")
 
 
 def run(options: argparse.Namespace, state: State) -> int:
     """Remove them and print what went."""
     from runtime.commandline.confirmation import confirmed
-    from runtime.commandline.images import prunable, removal, tell_removed
+    from runtime.commandline.images import removal, tell_removed
     from runtime.commandline.units import size
 
-    chosen = prunable(filters.parse(options.filter))
+    chosen = pruning.images(filters.parse(options.filter))
     if not options.force and not confirmed(_UNUSED if options.all else _WITHOUT_NAME):
         return 1
     removed = removal(state).prune(chosen, every=options.all)
