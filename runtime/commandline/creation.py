@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,8 +43,16 @@ def create(options: argparse.Namespace, containers: "Containers", made: "Setting
     return identity
 
 
-def make(options: argparse.Namespace, state: "State", containers: "Containers") -> "Settings":
+def make(
+    options: argparse.Namespace, state: "State", containers: "Containers", until_made: ExitStack
+) -> "Settings":
     """The settings of the container that a command line asks for, its image's layers unpacked.
+
+    Args:
+        options: of `creation_options`.
+        state: where its image is.
+        containers: those it may refer to.
+        until_made: keeps the image from being removed; to be closed when the container is on record.
 
     Raises:
         UsageError: an option has no meaning.
@@ -61,6 +70,7 @@ def make(options: argparse.Namespace, state: "State", containers: "Containers") 
 
     store = ImageStore(state)
     driver = registry.driver(state)
+    until_made.enter_context(store.content.adding())
     image = find(store, driver, options)
     chain = image.layers[-1] if image.layers else None
     if chain and not driver.has_layer(chain):

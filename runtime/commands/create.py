@@ -1,6 +1,7 @@
 """`tarebox create`: a container that doesn't run yet."""
 
 import argparse
+from contextlib import ExitStack
 
 from runtime.commandline import creation_options
 from tare.state import State
@@ -19,6 +20,7 @@ def run(options: argparse.Namespace, state: State) -> int:
     from runtime.commandline import creation
     from runtime.lifecycle.containers import Containers
 
-    with Containers(state) as containers:
-        print(creation.create(options, containers, creation.make(options, state, containers)))
+    with Containers(state) as containers, ExitStack() as until_made:
+        settings = creation.make(options, state, containers, until_made)
+        print(creation.create(options, containers, settings))
     return 0

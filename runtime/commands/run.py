@@ -1,6 +1,7 @@
 """`tarebox run`: a command in a new container."""
 
 import argparse
+from contextlib import ExitStack
 
 from runtime.commandline import creation_options, foreground_options
 from tare.errors import TareError, UsageError
@@ -46,10 +47,11 @@ def run(options: argparse.Namespace, state: State) -> int:
     from runtime.commandline import creation
     from runtime.lifecycle.containers import Containers
 
-    with Containers(state, launched) as containers:
-        settings = creation.make(options, state, containers)
+    with Containers(state, launched) as containers, ExitStack() as until_made:
+        settings = creation.make(options, state, containers, until_made)
         with Signals() as signals:
             identity = creation.create(options, containers, settings)
+            until_made.close()
             try:
                 if not options.detach:
                     return start(containers, identity, wishes, signals)

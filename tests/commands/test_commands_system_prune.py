@@ -1,8 +1,16 @@
 """`tarebox system prune` with filters, and of what other storage drivers and flattened images have."""
 
 import os
+import time
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
+
+from runtime.commandline import creation
+from runtime.commandline.parser import Parser
+from runtime.commands import create
+from runtime.lifecycle import Containers
 
 
 @pytest.fixture
@@ -69,3 +77,30 @@ def test_the_question_names_the_filters(tarebox):
     assert asked.returncode == 1
     assert "  - all dangling images\n" in asked.stdout
     assert "will be filtered with:\n  - label=a\n" in asked.stdout
+
+
+def test_a_prune_waits_for_who_has_chosen_an_image(start, said, state):
+    parser = Parser("create", create.SUMMARY)
+    create.add_arguments(parser)
+    options = parser.read(["--name", "box", "--network", "none", "busybox", "true"])
+    with Containers(state) as containers, ExitStack() as until_made:
+        settings = creation.make(options, state, containers, until_made)
+        with start("system", "prune", "-af") as prune:
+            await_blocked(prune.pid)
+            creation.create(options, containers, settings)
+            until_made.close()
+            output = prune.communicate()[0]
+    # It had looked for stopped containers before.
+    assert output == "Total reclaimed space: 0B\n"
+    assert said("start", "-a", "box") == ""
+
+
+def await_blocked(pid: int) -> None:
+    """Wait until a process waits for a lock; see proc_locks(5)."""
+    for _ in range(1000):
+        for line in Path("/proc/locks").read_text().splitlines():
+            words = line.split()
+            if words[1] == "->" and words[5] == str(pid):
+                return
+        time.sleep(0.01)
+    raise AssertionError("it didn't wait")
