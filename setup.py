@@ -3,7 +3,7 @@
 `tarebox-oci` is launcher.c and shortcuts.c of runtime/oci, compiled for the interpreter it is installed with,
 and `tarebox` is tarebox.c of runtime/commandline. Where there is no C compiler, shell scripts do the same but
 start slower. Files with the code of all modules that they need go beside the packages; see modules.py in
-runtime/oci and generated.py in runtime/commandline. `tarebox-monitor` is the C files of runtime/monitor.
+runtime/oci, standard.py and generated.py in runtime/commandline. `tarebox-monitor` is the C files of runtime/monitor.
 Where there is no C compiler there is none, and a Python program takes its place.
 """
 
@@ -29,7 +29,25 @@ _ENGINE = "tarebox"
 _ENGINE_SOURCES = ("runtime/commandline/tarebox.c",)
 _MODULES = f"runtime/oci/__pycache__/modules.{sys.implementation.cache_tag}.bin"
 _GENERATED = f"runtime/commandline/__pycache__/generated.{sys.implementation.cache_tag}.bin"
+_STANDARD = f"runtime/commandline/__pycache__/standard.{sys.implementation.cache_tag}.bin"
 _IN_MODULES = ("tare", "runtime")
+_FIRST = (
+    "runtime.cli",
+    "runtime.commandline.parser",
+    "runtime.commands.run",
+    "runtime.commandline.creation",
+    "runtime.launching",
+)
+_FIND = """\
+import sys
+sys.path.append(sys.argv[1])
+before = set(sys.modules)
+from importlib import import_module
+for name in sys.argv[2:]: import_module(name)
+for name in sorted(set(sys.modules) - before):
+    origin = getattr(getattr(sys.modules[name], "__spec__", None), "origin", None) or ""
+    if origin.endswith(".py"): print(name, origin)
+"""
 _RECORD = """\
 import sys
 sys.path.append(sys.argv[1])
@@ -60,12 +78,14 @@ from runtime.oci.cli import main
 main()
 """
 _ENGINE_BOOTSTRAP = f"""\
-import gc, marshal, sys
+import gc, marshal, mmap, sys
 gc.set_threshold(200_000)
 packages, own = sys.argv[1:3]
 sys.argv[:3] = [own + "/{_ENGINE}"]
 sys.path.append(packages)
-{_IMPORTING}\
+{_IMPORTING.replace("file.read()", "mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)")}\
+from runtime.commandline import standard
+standard.install(packages + "/{_STANDARD}")
 from runtime.commandline import generated
 generated.install(packages + "/{_GENERATED}")
 from runtime.cli import program
@@ -133,6 +153,7 @@ class BuildLauncher(Command):
             _PROJECT if self.editable_mode else _PROJECT / self.get_finalized_command("build").build_lib
         )
         modules = _write_modules(packages / _MODULES, may_change=self.editable_mode)
+        _write_standard(packages / _STANDARD)
         command = [sys.executable, "-S", "-I", "-c", _RECORD, str(_PROJECT), *modules]
         _replace(packages / _GENERATED, subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
 
@@ -194,23 +215,46 @@ def _library_directory() -> str:
 
 def _write_modules(file: Path, *, may_change: bool) -> list[str]:
     """Compile all that the commands may import, and name it; without the file they start slower."""
-    index: dict[str, tuple[str, int, int, int]] = {}
-    codes = b""
+    found = {}
     for source in sorted(path for place in _IN_MODULES for path in _PROJECT.joinpath(place).rglob("*.py")):
         path = source.relative_to(_PROJECT)
-        code = compile(source.read_bytes(), source if may_change else path, "exec", dont_inherit=True)
-        modified = source.stat().st_mtime_ns if may_change else 0
-        start, codes = len(codes), codes + marshal.dumps(code)
         name = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
-        index[name] = (str(path), modified, start, len(codes))
+        found[name] = (str(path), str(source if may_change else path), source)
+    _pack(file, found, may_change=may_change)
+    return list(found)
+
+
+def _write_standard(file: Path) -> None:
+    """Compile what the first commands import of the standard library."""
+    command = [sys.executable, "-S", "-I", "-c", _FIND, str(_PROJECT), *_FIRST]
+    output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    places = (line.partition(" ")[::2] for line in output.splitlines())
+    standard = sysconfig.get_path("stdlib")
+    found = {name: (path[1:], path, Path(path)) for name, path in places if path.startswith(f"{standard}/")}
+    _pack(file, found, may_change=True)
+
+
+def _pack(file: Path, modules: dict[str, tuple[str, str, Path]], *, may_change: bool) -> None:
+    """Write a file for runtime.oci.modules.
+
+    Args:
+        file: to be written.
+        modules: path as in the file, path as in tracebacks and source, by name.
+        may_change: whether sources may, and are looked at at each start.
+    """
+    index: dict[str, tuple[str, int, int, int]] = {}
+    codes = b""
+    for name, (path, shown, source) in modules.items():
+        code = compile(source.read_bytes(), shown, "exec", dont_inherit=True)
+        start, codes = len(codes), codes + marshal.dumps(code)
+        index[name] = (path, source.stat().st_mtime_ns if may_change else 0, start, len(codes))
     # What follows the index doesn't disturb its reader, and positions count from the end of the file.
     size = len(codes)
-    found = {
+    counted = {
         name: (path, when, start - size, end - size or None)
         for name, (path, when, start, end) in index.items()
     }
-    _replace(file, marshal.dumps(found) + codes)
-    return list(found)
+    _replace(file, marshal.dumps(counted) + codes)
 
 
 def _replace(file: Path, content: bytes) -> None:
