@@ -1,27 +1,35 @@
-"""Spares `dataclasses` the compilation of the methods it writes, half of what importing our modules costs.
+"""Spares `dataclasses` and `re` compilation, half of what importing our modules costs.
 
 Nor does it get `inspect`, which takes as long to import as ten of our modules, before it asks for it: that is
 for classes without a docstring, and ours have one.
 
-It compiles the same texts at every start, through `exec`, as a module that is written while the package is
-installed can't be told from one that is written then. Those texts and their code are in a file beside the
-packages, which setup.py writes with `record`; what isn't in it is compiled as usual.
+They compile the same texts at every start. Those texts and their code are in a file beside the packages,
+which setup.py writes with `record`; what isn't in it is compiled as usual, and so is all in an interpreter of
+another version. `exec` is where `dataclasses` compiles the methods it writes, and `re._compiler.compile` is
+where `re` compiles a pattern that isn't in its cache (the standard library's 3.11).
 """
 
+import _sre  # type: ignore[import-not-found]
 import marshal
+import re
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+_VERSION = (sys.version, _sre.MAGIC)
+_Pattern = tuple[str | bytes, int]
+
 
 def install(file: str) -> None:
-    """Have `dataclasses` take code from a file; without the file it goes on as usual."""
+    """Have `dataclasses` and `re` take code from a file; without the file they go on as usual."""
     try:
         with open(file, "rb", 0) as opened:  # noqa: PTH123 - pathlib isn't there yet
-            known: Mapping[str, bytes] = marshal.loads(opened.read())
+            version, known, patterns = marshal.loads(opened.read())
     except OSError:
+        return
+    if version != _VERSION:
         return
 
     def execute(text: str, *spaces: dict[str, Any]) -> None:
@@ -30,11 +38,31 @@ def install(file: str) -> None:
 
     _postpone_inspect()
     _shadow(execute)
+    _take_patterns(patterns)
 
 
 def record(modules: list[str]) -> bytes:
     """What the file for `install` has to be, from importing modules but for those that can't be."""
     known: dict[str, bytes] = {}
+    patterns: dict[_Pattern, bytes] = {}
+    compiler: Any = vars(re)["_compiler"]
+    compile_pattern = compiler.compile
+
+    def keep(pattern: str | bytes, flags: int = 0) -> object:
+        parsed = compiler._parser.parse(pattern, flags)
+        state = parsed.state
+        names = [
+            next((n for n, i in state.groupdict.items() if i == index), None) for index in range(state.groups)
+        ]
+        arguments = (
+            int(flags | state.flags),
+            [int(word) for word in compiler._code(parsed, flags)],
+            state.groups - 1,
+            state.groupdict,
+            tuple(names),
+        )
+        patterns[pattern, flags] = marshal.dumps(arguments)
+        return compile_pattern(pattern, flags)
 
     def execute(text: str, *spaces: dict[str, Any]) -> None:
         code = compile(text, "<dataclass>", "exec")
@@ -42,12 +70,25 @@ def record(modules: list[str]) -> bytes:
         exec(code, *spaces)  # noqa: S102
 
     _shadow(execute)
+    compiler.compile = keep
     for name in modules:
         try:
             import_module(name)
         except ImportError:
             continue
-    return marshal.dumps(known)
+    return marshal.dumps((_VERSION, known, patterns))
+
+
+def _take_patterns(patterns: Mapping[_Pattern, bytes]) -> None:
+    compiler: Any = vars(re)["_compiler"]
+    compile_pattern = compiler.compile
+
+    def take(pattern: Any, flags: int = 0) -> object:
+        # What is no text can't be in the file.
+        known = patterns.get((pattern, flags)) if isinstance(pattern, str | bytes) else None
+        return _sre.compile(pattern, *marshal.loads(known)) if known else compile_pattern(pattern, flags)
+
+    compiler.compile = take
 
 
 class _Postponed(ModuleType):

@@ -25,7 +25,7 @@ def run(program: str, *arguments: str, **options) -> "subprocess.CompletedProces
 def recorded(file: Path) -> dict[str, bytes]:
     written = run("sys.stdout.buffer.write(generated.record(sys.argv[1:]))", "runtime.spec", "no.such.module")
     file.write_bytes(written.stdout)
-    return marshal.loads(written.stdout)
+    return marshal.loads(written.stdout)[1]
 
 
 def test_classes_are_what_they_would_be_without_it(tmp_path) -> None:
@@ -35,10 +35,33 @@ def test_classes_are_what_they_would_be_without_it(tmp_path) -> None:
 
 
 def test_code_comes_from_the_file(tmp_path) -> None:
-    known = recorded(tmp_path / "file")
     broken = marshal.dumps(compile("raise SystemExit(42)", "", "exec"))
-    (tmp_path / "file").write_bytes(marshal.dumps(dict.fromkeys(known, broken)))
-    assert run(f"generated.install({str(tmp_path / 'file')!r})\n{USE}").returncode == 42
+    install = f"generated.install({str(tmp_path / 'file')!r})\n{USE}"
+    known = dict.fromkeys(recorded(tmp_path / "file"), broken)
+    version, _, patterns = marshal.loads((tmp_path / "file").read_bytes())
+    (tmp_path / "file").write_bytes(marshal.dumps((version, known, patterns)))
+    assert run(install).returncode == 42
+    (tmp_path / "file").write_bytes(marshal.dumps((("another",), known, patterns)))
+    assert run(install).returncode == 0
+
+
+def test_patterns_from_the_file_match_as_they_would_without_it(tmp_path) -> None:
+    recorded(tmp_path / "file")
+    use = """
+import re
+from runtime import spec
+pattern = re.compile(r"(?i:(?P<number>\\d+)(?P<unit>[kmgt]?))x*", re.ASCII)
+print(pattern.fullmatch("12Kxx").groupdict(), pattern, pattern.groups, pattern.flags)
+for name, pattern in sorted(vars(spec).items()):
+    if isinstance(pattern, re.Pattern):
+        print(name, pattern, pattern.flags, pattern.groups, pattern.groupindex)
+        print([bool(pattern.fullmatch(text)) for text in ("12k", "12MiB", "a-b", "-", "", "A" * 70)])
+"""
+    shown = [
+        run(f"{first}\n{use}", text=True).stdout
+        for first in ("", f"generated.install({str(tmp_path / 'file')!r})")
+    ]
+    assert shown[0] == shown[1] != ""
 
 
 def test_inspect_is_there_for_who_asks(tmp_path) -> None:
