@@ -42,8 +42,8 @@ def run(options: argparse.Namespace, state: State) -> int:
         raise UsageError(f"{options.file} isn't fetched", "fetch it, as with curl, and import the file")
     config = _config(options)
     store = ImageStore(state)
-    with ExitStack() as stack:
-        source = streams.source(options.file, "name a file")
+    source = streams.source(options.file, "name a file")
+    with streams.named("import", options.file), ExitStack() as stack:
         file = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
         stack.enter_context(store.content.adding())
         root = import_archive(store.content, file, config=config)

@@ -27,11 +27,9 @@ def run(options: argparse.Namespace, state: State) -> int:
     from runtime.storage import registry
 
     store, driver = ImageStore(state), registry.driver(state)
-    loaded = load(
-        store,
-        streams.source(options.input, "name a file with --input"),
-        unpack=lambda image: unpack_layers(store.content, image, driver),
-    )
+    source = streams.source(options.input, "name a file with --input")
+    with streams.named("load", options.input):
+        loaded = load(store, source, unpack=lambda image: unpack_layers(store.content, image, driver))
     for image in loaded:
         for name in image.names:
             print(f"Loaded image: {name}")

@@ -40,6 +40,8 @@ def run(options: argparse.Namespace, state: State) -> int:
         raise UsageError(f"{reference} can't be pushed", "leave the tag out for all tags, and the digest")
     names = _tagged(store, reference) if options.all_tags else [str(reference.tagged())]
     with Session() as session, store.content.adding():
+        for name in names:
+            store.get(name, platform)
         if not options.quiet:
             print(f"The push refers to repository [{reference.name}]", flush=True)
         for name in names:

@@ -14,9 +14,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--format",
-        choices=("docker", "oci", "docker-dir", "oci-dir"),
+        choices=("docker", "oci", "docker-archive", "oci-archive", "docker-dir", "oci-dir"),
         default="docker",
-        help="an archive that docker reads, or only a layout; `-dir` makes it a new directory",
+        help="an archive that docker reads, or only a layout, as podman calls them, too;"
+        " `-dir` makes it a new directory",
     )
     parser.add_argument("names", metavar="IMAGE", nargs="+", help="names or ids")
 

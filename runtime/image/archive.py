@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, BinaryIO, Protocol
 
 from runtime import syscalls
-from runtime.image.compression import LIMITS, Packed, uncompressed
+from runtime.image.compression import LIMITS, Packed, expecting, uncompressed
 from runtime.image.model import DOCUMENT_LIMIT
 from runtime.image.replacing import replacing
 from runtime.image.tar_header import Member
@@ -79,16 +79,16 @@ def reading(source: Path | BinaryIO, scratch: Path) -> Iterator[Reader]:
     try:
         with ExitStack() as resources:
             if not isinstance(source, Path):
-                yield _ArchiveReader(resources.enter_context(_plain(source, scratch)))
+                yield _opened(source, scratch, resources)
             elif source.is_dir():
                 root = os.open(source, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 resources.callback(os.close, root)
                 yield _DirectoryReader(root)
             else:
                 file = resources.enter_context(source.open("rb", buffering=0))
-                yield _ArchiveReader(resources.enter_context(_plain(file, scratch)))
+                yield _opened(file, scratch, resources)
     except OSError as error:
-        raise ImageError(f"can't read the saved image: {error.strerror or error}", _HINT) from error
+        raise ImageError(f"it can't be read: {error.strerror or error}", _HINT) from error
 
 
 @contextmanager
@@ -119,6 +119,11 @@ def writing(target: Path | BinaryIO, *, directory: bool = False) -> Iterator[Wri
             yield writer
     except OSError as error:
         raise ImageError(f"can't write {target}: {error.strerror}", "check the path and the disk") from error
+
+
+def _opened(file: BinaryIO, scratch: Path, resources: ExitStack) -> Reader:
+    with expecting(_HINT):
+        return _ArchiveReader(resources.enter_context(_plain(file, scratch)))
 
 
 class _DirectoryReader:

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
@@ -21,7 +22,17 @@ _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPABLE = b"\x2a\x4d\x18"
 _BZIP2_MAGIC = b"BZh"
 _XZ_MAGIC = b"\xfd7zXZ\0"
-_BROKEN = "the layer is broken, get the image again"
+BROKEN = "it is broken, get it again"
+"""What to do with what isn't an archive of the kind it should be."""
+
+
+@contextmanager
+def expecting(what: str) -> Iterator[None]:
+    """Say of an archive that is none or damaged what was expected in its place."""
+    try:
+        yield
+    except ImageError as error:
+        raise ImageError(error.what, what if error.hint == BROKEN else error.hint) from error
 
 
 @dataclass(frozen=True)
@@ -88,7 +99,7 @@ def uncompressed(source: Packed, limits: Limits) -> Iterator[bytes]:
         total += len(piece)
         if total > limits.free_ratio_size and total > limits.ratio * source.size:
             raise ImageError(
-                f"a layer unpacks to more than {limits.ratio} times its size",
+                f"the archive unpacks to more than {limits.ratio} times its size",
                 "it is likely meant to fill the disk",
             )
         yield piece
@@ -111,9 +122,9 @@ def _gunzip(source: Packed) -> Iterator[bytes]:
                 inflate = zlib.decompressobj(zlib.MAX_WBITS | 16) if data else inflate
             data = data or source.read()
     except zlib.error as error:
-        raise ImageError(f"a layer is not gzip throughout: {error}", _BROKEN) from error
+        raise ImageError(f"the archive is not gzip throughout: {error}", BROKEN) from error
     if not inflate.eof:
-        raise ImageError("a layer is cut off", _BROKEN)
+        raise ImageError("the archive is cut off", BROKEN)
 
 
 def _next_member(data: bytes, source: Packed) -> bytes:
@@ -133,7 +144,7 @@ def _unzstd(source: Packed) -> Iterator[bytes]:
         ) as reader:
             yield from iter(lambda: reader.read(_OUTPUT), b"")
     except zstandard.ZstdError as error:
-        raise ImageError(f"a layer is not zstd throughout: {error}", _BROKEN) from error
+        raise ImageError(f"the archive is not zstd throughout: {error}", BROKEN) from error
 
 
 def _unbzip2(source: Packed) -> Iterator[bytes]:
@@ -159,7 +170,7 @@ def _streams(
         try:
             piece = inflate.decompress(data, _OUTPUT)
         except (OSError, LZMAError) as error:
-            raise ImageError(f"a layer is not {name} throughout: {error}", _BROKEN) from error
+            raise ImageError(f"the archive is not {name} throughout: {error}", BROKEN) from error
         if piece:
             yield piece
         data = b""
@@ -169,4 +180,4 @@ def _streams(
         elif inflate.needs_input:
             data = source.read()
     if not inflate.eof:
-        raise ImageError("a layer is cut off", _BROKEN)
+        raise ImageError("the archive is cut off", BROKEN)

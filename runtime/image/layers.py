@@ -10,6 +10,7 @@ from runtime.image.store import StoredImage
 from runtime.image.unpack import unpack
 from runtime.rootless import userns
 from runtime.storage.protocol import Driver
+from tare.errors import ImageError
 
 
 def unpack_layers(content: Content, image: StoredImage, driver: Driver, *, owners: bool = True) -> str | None:
@@ -49,4 +50,7 @@ def unpack_layers(content: Content, image: StoredImage, driver: Driver, *, owner
 
 def _fill(content: Content, layer: Descriptor, directory: Path, **options: Any) -> None:
     with content.open(layer.digest) as file:
-        unpack(file, directory, **options)
+        try:
+            unpack(file, directory, **options)
+        except ImageError as error:
+            raise ImageError(f"layer {layer.digest[:19]}: {error.what}", error.hint) from error

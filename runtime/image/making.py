@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import BinaryIO
 
-from runtime.image.compression import LIMITS, Limits
+from runtime.image.compression import LIMITS, Limits, expecting
 from runtime.image.config import History, ImageConfig
 from runtime.image.content import Content
 from runtime.image.layer_writer import Compression, layer_writer
@@ -13,6 +13,8 @@ from runtime.image.pack import Packed
 from runtime.image.platform import Platform
 from runtime.image.stream import LayerStream
 from runtime.image.tar_reader import members
+
+_EXPECTED = "a tar archive of files is expected, plain or packed by gzip, zstd, bzip2 or xz"
 
 
 def make_image(content: Content, layers: Sequence[Packed], config: ImageConfig) -> Descriptor:
@@ -67,7 +69,7 @@ def import_archive(
     Raises:
         ImageError: it is no tar archive, is damaged, or the disk is full.
     """
-    with layer_writer(content, compression) as layer:
+    with expecting(_EXPECTED), layer_writer(content, compression) as layer:
         stream = LayerStream(file, limits, copy=layer.write)
         try:
             entries = 0

@@ -72,7 +72,7 @@ def load(
             loaded = docker_archive.load(reader, store.content)
         else:
             raise ImageError(
-                "there is neither index.json nor manifest.json in it", "a plain archive is imported"
+                "there is neither index.json nor manifest.json in it", "use `tarebox import` for files alone"
             )
         for image in loaded:
             unpack(store.read(image.root))

@@ -7,11 +7,11 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from runtime.image.compression import Limits, Packed, uncompressed
+from runtime.image.compression import BROKEN, Limits, Packed, uncompressed
 from tare.errors import ImageError
 
 _AHEAD = 8
-_CUT = ImageError("a layer is cut off", "the layer is broken, get the image again")
+_CUT = ImageError("the archive is cut off", BROKEN)
 
 
 class LayerStream:
@@ -146,4 +146,4 @@ class LayerStream:
 
 
 def _unreadable(error: OSError) -> ImageError:
-    return ImageError(f"can't read a layer: {os.strerror(error.errno or 0)}", "check the disk")
+    return ImageError(f"can't read the archive: {os.strerror(error.errno or 0)}", "check the disk")

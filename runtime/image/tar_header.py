@@ -5,14 +5,15 @@ import struct
 from base64 import b64decode
 from urllib.parse import unquote_to_bytes
 
+from runtime.image.compression import BROKEN
 from tare.errors import ImageError
 
 BLOCK = 512
 # name mode uid gid size mtime checksum type link magic+version owner group major minor prefix
+_NONE = "it is not a tar archive, or is damaged"
 _HEADER = struct.Struct("100s8s8s8s12s12s8sc100s8s64s8s8s155s")
 _USTAR = b"ustar\x0000"
 _HEADER_ONLY = frozenset(b"123456")
-_BROKEN = "the layer is broken, get the image again"
 
 
 class Member:
@@ -55,7 +56,7 @@ class Member:
         fields = _HEADER.unpack_from(block)
         name, mode, uid, gid, size, mtime, checksum, kind, link, magic, _, major, minor, prefix = fields
         if sum(block) - sum(checksum) + 256 != number(checksum) and not _signed_sum_fits(block, checksum):
-            raise ImageError("a layer is not a tar archive, or is damaged", _BROKEN)
+            raise ImageError(_NONE, BROKEN)
         self.name = name.partition(b"\0")[0]
         if magic == _USTAR and prefix[0]:
             self.name = prefix.partition(b"\0")[0] + b"/" + self.name
@@ -115,7 +116,7 @@ class Member:
             try:
                 decoded = b64decode(value + b"=" * (-len(value) % 4))
             except ValueError as error:
-                raise ImageError("an extended attribute of a layer is damaged", _BROKEN) from error
+                raise ImageError("an extended attribute of the archive is damaged", BROKEN) from error
             self.attributes.setdefault(os.fsdecode(unquote_to_bytes(name)), decoded)
 
     def check(self) -> None:
@@ -125,13 +126,13 @@ class Member:
             ImageError: a name or number has no meaning.
         """
         if b"\0" in self.name or b"\0" in self.link:
-            raise ImageError(f"a name in a layer has a NUL: {shown(self.name)}", _BROKEN)
+            raise ImageError(f"a name in the archive has a NUL: {shown(self.name)}", BROKEN)
         if not (0 <= self.uid < 0xFFFFFFFF and 0 <= self.gid < 0xFFFFFFFF):
-            raise ImageError(f"the owner of {shown(self.name)} in a layer has no meaning", _BROKEN)
+            raise ImageError(f"the owner of {shown(self.name)} in the archive has no meaning", BROKEN)
         if self.kind[0] in _HEADER_ONLY:
             self.size = 0
         if self.size < 0 or self.real_size < 0:
-            raise ImageError(f"the size of {shown(self.name)} in a layer has no meaning", _BROKEN)
+            raise ImageError(f"the size of {shown(self.name)} in the archive has no meaning", BROKEN)
 
 
 def number(field: bytes) -> int:
@@ -148,7 +149,7 @@ def number(field: bytes) -> int:
     try:
         return int(digits, 8)
     except ValueError as error:
-        raise ImageError("a number in a layer's headers is not octal", _BROKEN) from error
+        raise ImageError(_NONE, BROKEN) from error
 
 
 def records(data: bytes) -> list[tuple[bytes, bytes]]:
@@ -163,7 +164,7 @@ def records(data: bytes) -> list[tuple[bytes, bytes]]:
         end = at + _decimal(digits)
         key, equals, value = data[at + len(digits) + 1 : end - 1].partition(b"=")
         if not space or not equals or end > len(data) or data[end - 1 : end] != b"\n":
-            raise ImageError("an extended header of a layer is damaged", _BROKEN)
+            raise ImageError("an extended header of the archive is damaged", BROKEN)
         found.append((key, value))
         at = end
     return found
@@ -195,13 +196,13 @@ def shown(name: bytes) -> str:
 
 def _decimal(text: bytes) -> int:
     if not text.isdigit() or len(text) > 20:
-        raise ImageError(f"{shown(text[:40])} in a layer's headers is not a number", _BROKEN)
+        raise ImageError(f"{shown(text[:40])} in the archive's headers is not a number", BROKEN)
     return int(text)
 
 
 def _device(major: int, minor: int) -> int:
     if not (0 <= major < 1 << 12 and 0 <= minor < 1 << 20):
-        raise ImageError(f"a layer has a device {major}:{minor}, which can't be", _BROKEN)
+        raise ImageError(f"the archive has a device {major}:{minor}, which can't be", BROKEN)
     return os.makedev(major, minor)
 
 

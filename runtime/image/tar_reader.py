@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Protocol
 
+from runtime.image.compression import BROKEN
 from runtime.image.tar_header import BLOCK, Member, records, shown, sparse_map
 from tare.errors import ImageError
 
@@ -11,7 +12,6 @@ _HEADER_LIMIT = 1 << 20
 _NOTHING = bytes(BLOCK)
 _LONG = {b"L": b"path", b"K": b"linkpath"}
 _EXTENDING = frozenset({b"x", b"X", b"g", *_LONG})
-_BROKEN = "the layer is broken, get the image again"
 
 
 class Source(Protocol):
@@ -33,7 +33,7 @@ def members(stream: Source) -> Iterator[Member]:
     extended: list[tuple[bytes, bytes]] = []
     while (block := stream.take(BLOCK)) and block != _NOTHING:
         if len(block) < BLOCK:
-            raise ImageError("a layer is cut off", _BROKEN)
+            raise ImageError("it is not a tar archive, or is cut off", BROKEN)
         member = Member(block)
         if member.kind in _EXTENDING:
             extended = _extended(stream, member, extended)
@@ -53,7 +53,7 @@ def members(stream: Source) -> Iterator[Member]:
         if padding:
             stream.skip(padding)
     if extended:
-        raise ImageError("a layer is cut off", _BROKEN)
+        raise ImageError("the archive is cut off", BROKEN)
 
 
 def _extended(stream: Source, member: Member, before: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -69,11 +69,13 @@ def _extended(stream: Source, member: Member, before: list[tuple[bytes, bytes]])
 
 def _header_data(stream: Source, member: Member) -> bytes:
     if not 0 <= member.size <= _HEADER_LIMIT:
-        raise ImageError(f"a header in a layer has {member.size} bytes, more than {_HEADER_LIMIT}", _BROKEN)
+        raise ImageError(
+            f"a header in the archive has {member.size} bytes, more than {_HEADER_LIMIT}", BROKEN
+        )
     size = member.size + -member.size % BLOCK
     data = stream.take(size)
     if len(data) < size:
-        raise ImageError("a layer is cut off", _BROKEN)
+        raise ImageError("the archive is cut off", BROKEN)
     return data[: member.size]
 
 
@@ -82,7 +84,7 @@ def _more_of_the_map(stream: Source, extents: list[tuple[int, int]]) -> None:
     while more:
         block = stream.take(BLOCK)
         if len(block) < BLOCK or len(extents) > _HEADER_LIMIT:
-            raise ImageError("the map of a sparse file in a layer is damaged", _BROKEN)
+            raise ImageError("the map of a sparse file in the archive is damaged", BROKEN)
         extents += sparse_map(block, 0, 21)
         more = bool(block[504])
 
@@ -96,7 +98,7 @@ def _map_in_data(stream: Source, member: Member) -> None:
         text += block
         if len(block) < BLOCK or member.size < 0 or len(text) > _HEADER_LIMIT:
             raise ImageError(
-                f"the map of the sparse file {shown(member.name)} in a layer is damaged", _BROKEN
+                f"the map of the sparse file {shown(member.name)} in the archive is damaged", BROKEN
             )
         if b"\n" in text:
             wanted = 1 + 2 * _line(text.partition(b"\n")[0])
@@ -106,7 +108,7 @@ def _map_in_data(stream: Source, member: Member) -> None:
 
 def _line(text: bytes) -> int:
     if not text.isdigit() or len(text) > 20:
-        raise ImageError("the map of a sparse file in a layer is damaged", _BROKEN)
+        raise ImageError("the map of a sparse file in the archive is damaged", BROKEN)
     return int(text)
 
 
@@ -115,4 +117,4 @@ def _check_map(member: Member) -> None:
     ordered = all(first[0] + first[1] <= second[0] for first, second in pairwise(extents))
     inside = all(offset >= 0 and size >= 0 and offset + size <= member.real_size for offset, size in extents)
     if not (ordered and inside and sum(size for _, size in extents) == member.size):
-        raise ImageError(f"the map of the sparse file {shown(member.name)} in a layer is damaged", _BROKEN)
+        raise ImageError(f"the map of the sparse file {shown(member.name)} in the archive is damaged", BROKEN)

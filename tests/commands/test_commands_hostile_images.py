@@ -84,14 +84,16 @@ GOOD = archive(("file", "file", b"good"))
         (saved(GOOD)[:700], "cut off"),
         (archive(("manifest.json", "symlink", "/etc/shadow")), "neither index.json nor manifest.json"),
         (archive(("manifest.json", "file", b'[{"Config": "/etc/shadow"}]')), "no file"),
-        (b"no archive at all" * 100, "layer"),
+        (b"no archive at all" * 100, "not a tar archive"),
         (b"", "neither index.json nor manifest.json"),
     ],
 )
 def test_what_is_loaded(fault, state, tmp_path, data, what):
     path = tmp_path / "hostile.tar"
     path.write_bytes(data)
-    assert what in fault(1, "load", "-i", str(path))
+    said = fault(1, "load", "-i", str(path))
+    assert what in said
+    assert said.startswith(f"can't load {path}: ")
     clean(state, tmp_path)
 
 
@@ -99,8 +101,23 @@ def test_what_is_loaded(fault, state, tmp_path, data, what):
 def test_what_is_imported(fault, state, tmp_path, data):
     path = tmp_path / "hostile.tar"
     path.write_bytes(data)
-    fault(1, "import", str(path), "hostile:1")
+    assert fault(1, "import", str(path), "hostile:1").startswith(f"can't import {path}: ")
     clean(state, tmp_path)
+
+
+def test_what_is_no_archive(fault, tmp_path):
+    path = tmp_path / "text"
+    for text in ("hello\n", "text" * 300):
+        path.write_text(text)
+        assert fault(1, "load", "-i", str(path)).endswith("docker, podman or skopeo wrote")
+        assert "it is not a tar archive, or is " in fault(1, "load", input=text)
+        said = fault(1, "import", str(path))
+        assert said.startswith(f"can't import {path}: it is not a tar archive, or is ")
+        assert "; a tar archive of files is expected, " in said
+        assert fault(1, "import", "-", input=text).startswith("can't import standard input: ")
+    assert "Is a directory" in fault(1, "import", str(tmp_path))
+    for command in (("load", "-i"), ("import",)):
+        assert "No such file" in fault(1, *command, str(tmp_path / "nosuch"))
 
 
 def test_a_full_disk(environment, tmp_path):

@@ -111,7 +111,7 @@ def test_bootstrap_gives_the_same_image(said, fault):
 def test_what_is_saved_is_loaded(said, fault, tmp_path):
     image = said("images", "-q", "--no-trunc")
     said("tag", "busybox", "mine:1")
-    for form in ("docker", "oci", "docker-dir", "oci-dir"):
+    for form in ("docker-archive", "oci-archive", "oci", "docker-dir", "oci-dir"):
         path = str(tmp_path / form)
         said("save", "-o", path, "--format", form, "busybox", "mine:1")
         said("rmi", "--force", image)

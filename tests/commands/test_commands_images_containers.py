@@ -120,6 +120,7 @@ def test_disk_usage(said, box):
     for title in ("Images", "Layers", "Containers", "Local Volumes"):
         assert f"{title} space usage:" in text
     assert json.loads(said("system", "df", "--format", "json").splitlines()[0])["Type"] == "Images"
+    assert "Packed Images are the same" in said("system", "df", "--help")
 
 
 def test_what_nobody_needs_is_removed(said, fault, tarebox):

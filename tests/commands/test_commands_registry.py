@@ -180,10 +180,12 @@ def test_several_pulls_of_one_image(said, start, environment, registry, tmp_path
     assert ImageStore(elsewhere).check() == ()
 
 
-def test_a_name_needs_a_registry(fault):
+def test_a_name_needs_a_registry(fault, bare_tarebox):
     assert "names no registry and none is configured" in fault(2, "pull", "busybox:nosuch")
     assert "names no registry and none is configured" in fault(2, "push", "busybox")
-    assert "no image 'localhost:1/nosuch:latest'" in fault(1, "push", "localhost:1/nosuch")
+    pushed = bare_tarebox("push", "localhost:1/nosuch")
+    assert (pushed.returncode, pushed.stdout) == (1, "")
+    assert "no image 'localhost:1/nosuch:latest'" in pushed.stderr
     assert "is not the name of an image" in fault(2, "pull", "UPPER/case:")
     assert "can't connect to http://127.0.0.1:1/v2/x/" in fault(1, "pull", "127.0.0.1:1/x")
 

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from runtime.commandline.formats import Row
 
 SUMMARY = "say what takes how much of the disk"
+_EXPLAINED = """\
+Images are counted as they are unpacked, which containers run on. Packed Images are the same as they came and
+as they are pushed and saved: layers, configurations and manifests, each counted once, of which what no image
+refers to can be reclaimed.
+"""
 _COLUMNS = {
     "Type": "TYPE",
     "TotalCount": "TOTAL",
@@ -43,6 +48,7 @@ _VOLUMES = {"Name": "VOLUME NAME", "Links": "LINKS", "Size": "SIZE"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Its options."""
+    parser.epilog = _EXPLAINED
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="each image, layer, container and volume"
     )
