@@ -30,7 +30,7 @@ class Host:
     def __init__(self, state: State, registry: Registry, is_gone: Callable[[str], bool]) -> None:
         ports = state.directory("networks", "ports", volatile=True)
         self._lock = str(ports.with_name("lock"))
-        self._sysctls = str(ports.with_name("sysctls.json"))
+        self._state = state
         self._tag = state.tag
         self._registry = registry
         self._ports = Ports(str(ports), is_gone)
@@ -58,11 +58,18 @@ class Host:
                     "remove the network or the route",
                 )
             try:
-                sysctls.forward(network, self._sysctls)
+                self._raise(network)
             except OSError as error:
                 raise NetworkError(
                     f"this host can't be made to forward: {error.strerror}", "set net.ipv4.ip_forward to 1"
                 ) from None
+
+    def _raise(self, network: Network) -> None:
+        # Bridges are there already when most containers start.
+        from runtime.network import forwarding
+
+        with forwarding.held(self._state) as record:
+            sysctls.forward(network, record)
             self._firewall.load(self._policy(network))
             addresses: list[IPv4Interface | IPv6Interface] = [
                 IPv4Interface((network.gateway, network.subnet.prefixlen))

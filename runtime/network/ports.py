@@ -101,7 +101,7 @@ class Ports:
                 address6 = endpoint.address6.ip if endpoint.address6 else None
                 target = Target(published, container, endpoint.address.ip, address6)
                 _check(target)
-                taken.append(self._take(target))
+                taken.append(self._take(target, taken))
         except BaseException:
             self.give_back(container, [target.published for target in taken])
             raise
@@ -134,10 +134,10 @@ class Ports:
             self.give_back(target.container, [target.published])
         return bool(gone)
 
-    def _take(self, target: Target) -> Target:
+    def _take(self, target: Target, taken: list[Target]) -> Target:
         if target.published.host_port:
             _bind(target.published)
-            if not self._record(target):
+            if not self._record(target, taken):
                 raise NetworkError(
                     f"the port {_shown(target.published)} is published by another container",
                     "choose another one",
@@ -145,24 +145,23 @@ class Ports:
             return target
         for _ in range(_ATTEMPTS):
             chosen = replace(target, published=replace(target.published, host_port=_bind(target.published)))
-            if self._record(chosen):
+            if self._record(chosen, taken):
                 return chosen
         raise NetworkError(f"no port is free for {target.published.port}", "give its number on the host")
 
-    def _record(self, target: Target) -> bool:
+    def _record(self, target: Target, taken: list[Target]) -> bool:
         path = self._path(target.published)
         others = [_target(entry) for entry in _entries(path)]
-        kept = [
-            other
-            for other in others
-            if not _overlap(other.published, target.published)
-            or other.container == target.container
-            or not self._is_gone(other.container)
-        ]
-        if any(_overlap(other.published, target.published) for other in kept):
+        in_the_way = [other for other in others if _overlap(other.published, target.published)]
+        if not all(self._is_stale(other, target.container, taken) for other in in_the_way):
             return False
+        kept = [other for other in others if other not in in_the_way]
         files.write_json(path, [_entry(other) for other in (*kept, target)])
         return True
+
+    def _is_stale(self, other: Target, container: str, taken: list[Target]) -> bool:
+        """Whether nobody has a port that is on record; a killed start may have left it to its container."""
+        return other not in taken if other.container == container else self._is_gone(other.container)
 
     def _path(self, published: Published) -> str:
         return f"{self._directory}/{published.protocol}-{published.host_port}"

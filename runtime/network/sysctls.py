@@ -19,6 +19,10 @@ _FORWARD6 = "ipv6/conf/all/forwarding"
 def forward(network: Network, record: str) -> None:
     """Let the host forward for the network; what was changed is added to the record first.
 
+    Args:
+        network: that is about to come up.
+        record: path of the file for the calling thread's network namespace, see `forwarding.held`.
+
     Raises:
         OSError: the settings can't be written.
     """
@@ -35,8 +39,7 @@ def forward(network: Network, record: str) -> None:
     changes = {name: (get(name), value) for name, value in wanted.items() if get(name) != value}
     if not changes:
         return
-    recorded = {name: list(change) for name, change in changes.items()} | _recorded(record)
-    files.write_json(record, {"namespace": _namespace(), "changed": recorded})
+    files.write_json(record, {name: list(change) for name, change in changes.items()} | _recorded(record))
     for name, (_, value) in changes.items():
         put(name, value)
 
@@ -67,14 +70,8 @@ def put(name: str, value: str) -> None:
 
 
 def _recorded(record: str) -> dict[str, list[str]]:
-    """What was changed in this network namespace, whose settings are its own."""
     try:
-        document = files.read(record)
+        changed: dict[str, list[str]] = files.read(record)
     except FileNotFoundError:
         return {}
-    changed: dict[str, list[str]] = document["changed"] if document["namespace"] == _namespace() else {}
     return changed
-
-
-def _namespace() -> str:
-    return str(Path("/proc/thread-self/ns/net").readlink())

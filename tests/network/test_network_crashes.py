@@ -12,9 +12,11 @@ from pathlib import Path
 from network_lab import HOST
 
 from runtime import syscalls
-from runtime.network import sysctls
+from runtime.network import clean, forwarding, sysctls
+from runtime.network.networks import Networks
 from runtime.network.ports import parse
 from runtime.steps.network import Network
+from tare.state import State
 
 CHURN = """
 import sys
@@ -126,15 +128,45 @@ def test_first_starts_at_once(lab, tmp_path):
 
 def test_settings_of_another_namespace_stay(lab):
     run, _ = lab.start("a" * 64, "sleep", "60")
-    record = lab.state.run / "networks/sysctls.json"
-    kept = record.read_text()
 
     def restored() -> tuple[list[str], str]:
         syscalls.unshare(syscalls.CLONE_NEWNET)
         sysctls.put("ipv4/ip_forward", "1")
-        return sysctls.restore(str(record)), sysctls.get("ipv4/ip_forward")
+        return clean.clean(State.at(lab.state.run / "other")), sysctls.get("ipv4/ip_forward")
 
     with ThreadPoolExecutor(1) as thread:
         assert thread.submit(restored).result() == ([], "1")
-    record.write_text(kept)
     lab.remove(run, "a" * 64)
+
+
+def test_the_last_root_puts_settings_back(lab, tmp_path):
+    other = State.at(tmp_path / "other")
+    networks = Networks(other)
+
+    def forwards() -> tuple[str, str]:
+        return sysctls.get("ipv4/ip_forward"), sysctls.get("ipv6/conf/all/forwarding")
+
+    before = lab.on_host(forwards)
+    for first, second in ((lab.state, other), (other, lab.state)):
+        lab.on_host(lab.networks.bring_up, "bridge")
+        lab.on_host(networks.create, "six", ipv6=True)
+        lab.on_host(networks.bring_up, "six")
+        said = lab.on_host(clean.clean, first)
+        assert not [line for line in said if line.startswith("setting")]
+        assert lab.on_host(forwards) == ("1", "1")
+        assert "setting net.ipv4.ip_forward" in lab.on_host(clean.clean, second)
+        assert lab.on_host(forwards) == before
+        networks = Networks(other)
+        networks.remove("six")
+        lab.networks = Networks(lab.state)
+
+
+def test_settings_of_a_root_killed_before_its_bridge_was_there(lab, tmp_path):
+    def rise() -> None:
+        with forwarding.held(lab.state) as record:
+            sysctls.forward(lab.networks.get("bridge"), record)
+
+    lab.on_host(rise)
+    assert lab.on_host(sysctls.get, "ipv4/ip_forward") == "1"
+    lab.on_host(clean.clean, State.at(tmp_path / "other"))
+    assert lab.on_host(sysctls.get, "ipv4/ip_forward") == "0"

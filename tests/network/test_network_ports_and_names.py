@@ -2,6 +2,7 @@
 
 import socket
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -83,6 +84,15 @@ def test_ports_are_given_once(networks):
             networks.attach(A, [Connection("net")], publish=parse(text))
     with pytest.raises(NetworkError, match="use an address of this host"):
         networks.attach(A, [Connection("net")], publish=parse("192.0.2.77:1:1"))
+
+
+def test_port_of_a_start_that_was_killed_before_it_was_on_record(networks):
+    port = networks.attach(A, [Connection("net")], publish=parse("80")).published[0].host_port
+    (Path(networks.sandbox(A).path) / "sandbox.json").unlink()
+    twice = parse(f"{port}:80") + parse(f"127.0.0.1:{port}:81")
+    with pytest.raises(NetworkError, match="is published by another container"):
+        networks.attach(A, [Connection("net")], publish=twice)
+    assert networks.attach(A, [Connection("net")], publish=twice[:1]).published == twice[:1]
 
 
 def test_files_of_a_container(networks):
