@@ -38,9 +38,9 @@ def run(options: argparse.Namespace, state: State) -> int:
         raise UsageError("one of the two places has to be in a container", _HINT)
     with Containers(state) as containers:
         if source.container:
-            _out(containers, source, target.path, options)
+            _out(state, containers, source, target.path, options)
         else:
-            _in(containers, source.path, target, options)
+            _in(state, containers, source.path, target, options)
     return 0
 
 
@@ -54,27 +54,38 @@ def _place(text: str) -> _Place:
     return _Place(name, path)
 
 
-def _out(containers: "Containers", source: _Place, target: str, options: argparse.Namespace) -> None:
+def _out(
+    state: State, containers: "Containers", source: _Place, target: str, options: argparse.Namespace
+) -> None:
     from runtime.commandline import container_files, streams
     from runtime.storage.copying import copy_out
     from runtime.storage.streams import stream_out
 
-    with container_files.opened(containers, source.container) as (root, _):
+    name = source.container
+    with container_files.opened(state, containers, name) as (root, _):
         if target == "-":
             sink = streams.stdout("send it to a file or program")
-            stream_out(root, source.path, sink, follow=options.follow_link)
+            stream_out(root, source.path, sink, follow=options.follow_link, container=name)
         else:
-            copy_out(root, source.path, target, archive=options.archive, follow=options.follow_link)
+            copy_out(
+                *(root, source.path, target),
+                archive=options.archive,
+                follow=options.follow_link,
+                container=name,
+            )
 
 
-def _in(containers: "Containers", source: str, target: _Place, options: argparse.Namespace) -> None:
+def _in(
+    state: State, containers: "Containers", source: str, target: _Place, options: argparse.Namespace
+) -> None:
     from runtime.commandline import container_files, streams
     from runtime.storage.copying import copy_in
     from runtime.storage.streams import stream_in
 
-    with container_files.opened(containers, target.container) as (root, owner):
+    name = target.container
+    with container_files.opened(state, containers, name) as (root, owner):
         kept = None if options.archive else owner
         if source == "-":
-            stream_in(root, target.path, streams.stdin("send an archive to it"), owner=kept)
+            stream_in(root, target.path, streams.stdin("send an archive to it"), owner=kept, container=name)
         else:
-            copy_in(root, source, target.path, owner=kept, follow=options.follow_link)
+            copy_in(root, source, target.path, owner=kept, follow=options.follow_link, container=name)

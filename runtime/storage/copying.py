@@ -3,7 +3,8 @@
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.storage import paths, tree
@@ -15,8 +16,23 @@ __all__ = ["CopyError", "copy_in", "copy_out"]
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
+@dataclass(frozen=True)
+class _End:
+    """A path below a root, with what a person calls it."""
+
+    root: int
+    path: str
+    called: str
+
+
 def copy_in(
-    root: int, source: str | Path, target: str, *, owner: Owner | None = ROOT, follow: bool = False
+    root: int,
+    source: str | Path,
+    target: str,
+    *,
+    owner: Owner | None = ROOT,
+    follow: bool = False,
+    container: str = "",
 ) -> None:
     """Copy a file or directory of the host into a container.
 
@@ -26,16 +42,24 @@ def copy_in(
         target: a path inside; its directory must exist.
         owner: who owns the copies, root inside as a rule; None keeps the owners.
         follow: whether a source that is a symbolic link is followed.
+        container: what faults call it.
 
     Raises:
         CopyError: something is missing, in the way, or can't be written.
     """
     with paths.host() as host:
-        _copy((host, paths.of_host(source)), (root, target), owner, follow)
+        origin, place = paths.of_host(source), _End(root, target, inside(target, container))
+        _copy(_End(host, origin, origin), place, owner, follow)
 
 
 def copy_out(
-    root: int, source: str, target: str | Path, *, archive: bool = False, follow: bool = False
+    root: int,
+    source: str,
+    target: str | Path,
+    *,
+    archive: bool = False,
+    follow: bool = False,
+    container: str = "",
 ) -> None:
     """Copy a file or directory out of a container, owned by the caller, or with `archive` as inside.
 
@@ -44,22 +68,46 @@ def copy_out(
     """
     owner = None if archive else (os.geteuid(), os.getegid())
     with paths.host() as host:
-        _copy((root, source), (host, paths.of_host(target)), owner, follow)
+        origin, place = _End(root, source, inside(source, container)), paths.of_host(target)
+        _copy(origin, _End(host, place, place), owner, follow)
 
 
-def _copy(source: tuple[int, str], target: tuple[int, str], owner: Owner | None, follow: bool) -> None:
-    with explained(source[1]), paths.found(*source, follow=follow) as origin:
-        if origin.status is None:
-            raise CopyError(f"there is no {source[1]}", "check the path")
-        with explained(target[1]), paths.found(*target, follow=True) as place:
-            _place(origin, source[1], place, target[1], owner)
+def inside(path: str, container: str) -> str:
+    """What a person calls a path in a container."""
+    return f"{path} in the container {container}" if container else path
 
 
-def _place(origin: Found, source: str, place: Found, target: str, owner: Owner | None) -> None:
-    name = source.rstrip("/").rpartition("/")[2]
+@contextmanager
+def existing(root: int, path: str, called: str, *, follow: bool) -> Iterator[Found]:
+    """As paths.found, of something that has to be there.
+
+    Raises:
+        CopyError: it isn't.
+    """
+    with ExitStack() as stack:
+        try:
+            found = stack.enter_context(paths.found(root, path, follow=follow))
+        except FileNotFoundError:
+            found = None
+        if found is None or found.status is None:
+            raise CopyError(f"there is no {called}", "check the path")
+        yield found
+
+
+def _copy(source: _End, target: _End, owner: Owner | None, follow: bool) -> None:
+    with (
+        explained(f"{source.called} to {target.called}"),
+        existing(source.root, source.path, source.called, follow=follow) as origin,
+        paths.found(target.root, target.path, follow=True) as place,
+    ):
+        _place(origin, source, place, target, owner)
+
+
+def _place(origin: Found, source: _End, place: Found, target: _End, owner: Owner | None) -> None:
+    name = source.path.rstrip("/").rpartition("/")[2]
     if origin.is_directory:
         if place.status and not place.is_directory:
-            raise CopyError(f"can't copy a directory over the file {target}", "name a directory")
+            raise CopyError(f"can't copy a directory over the file {target.called}", "name a directory")
         if not place.is_directory:
             _copy_directory(origin, place.parent, place.name, owner)
         elif name in ("", ".", ".."):
@@ -71,8 +119,8 @@ def _place(origin: Found, source: str, place: Found, target: str, owner: Owner |
     elif place.is_directory:
         with place.directory() as into:
             tree.copy_entry(origin.parent, origin.name, into, name, owner)
-    elif target.endswith("/"):
-        raise CopyError(f"there is no directory {target}", "make it first, or leave out the slash")
+    elif target.path.endswith("/"):
+        raise CopyError(f"there is no directory {target.called}", "make it first, or leave out the slash")
     else:
         tree.copy_entry(origin.parent, origin.name, place.parent, place.name, owner)
 
@@ -89,8 +137,8 @@ def _copy_directory(origin: Found, parent: int, name: str, owner: Owner | None) 
 
 
 @contextmanager
-def explained(path: str) -> Iterator[None]:
-    """Say for a person what the kernel refused.
+def explained(what: str) -> Iterator[None]:
+    """Say for a person what the kernel refused to copy.
 
     Raises:
         CopyError: for an OSError.
@@ -99,8 +147,10 @@ def explained(path: str) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            raise CopyError(f"no space left to copy to {path}", "free some disk space") from error
-        what = error.filename if isinstance(error.filename, str) and error.filename not in (".", "") else path
-        raise CopyError(f"can't copy {what}: {error.strerror}", "check the path") from error
+            raise CopyError(f"no space left to copy {what}", "free some disk space") from error
+        # It may be deep in a directory.
+        name = error.filename if isinstance(error.filename, str) and "/" not in error.filename else "."
+        where = "" if name == "." or name in what.replace("/", " ").split() else f" at {name}"
+        raise CopyError(f"can't copy {what}{where}: {error.strerror}", "check the path") from error
     except (ValueError, OverflowError) as error:
-        raise CopyError(f"can't copy {path!r}: {error}", "check the path") from error
+        raise CopyError(f"can't copy {what!r}: {error}", "check the path") from error

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from typing import IO
 
 from runtime.storage import paths, tree
-from runtime.storage.copying import explained
+from runtime.storage.copying import existing, explained, inside
 from runtime.storage.paths import CopyError
 from runtime.storage.protocol import ROOT, Owner
 
 _XATTR = "SCHILY.xattr."
 
 
-def stream_out(root: int, source: str, sink: IO[bytes], *, follow: bool = False) -> None:
+def stream_out(root: int, source: str, sink: IO[bytes], *, follow: bool = False, container: str = "") -> None:
     """Write a file, or a directory with all in it, as a tar stream (PAX), by its last name.
 
     Args:
@@ -23,28 +23,33 @@ def stream_out(root: int, source: str, sink: IO[bytes], *, follow: bool = False)
         source: a path inside.
         sink: where to write, never sought in.
         follow: whether a source that is a symbolic link is followed.
+        container: what faults call it.
 
     Raises:
         CopyError: it is missing or can't be read.
     """
     name = source.rstrip("/").rpartition("/")[2]
-    with explained(source), paths.found(root, source, follow=follow) as origin:
-        if origin.status is None:
-            raise CopyError(f"there is no {source}", "check the path")
-        with tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT) as archive:
-            if not origin.is_directory:
-                _add(archive, origin.parent, origin.name, name, {})
-                return
-            top = "." if name in ("", ".", "..") else name
-            linked: dict[tuple[int, int], str] = {}
-            with origin.directory() as directory:
-                _add(archive, directory, ".", top, linked)
-                for path, descriptor, found in tree.walk(directory):
-                    for entry, _ in found:
-                        _add(archive, descriptor, entry, f"{top}/{path}/{entry}".replace("//", "/"), linked)
+    called = inside(source, container)
+    with (
+        explained(called),
+        existing(root, source, called, follow=follow) as origin,
+        tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        if not origin.is_directory:
+            _add(archive, origin.parent, origin.name, name, {})
+            return
+        top = "." if name in ("", ".", "..") else name
+        linked: dict[tuple[int, int], str] = {}
+        with origin.directory() as directory:
+            _add(archive, directory, ".", top, linked)
+            for path, descriptor, found in tree.walk(directory):
+                for entry, _ in found:
+                    _add(archive, descriptor, entry, f"{top}/{path}/{entry}".replace("//", "/"), linked)
 
 
-def stream_in(root: int, target: str, source: IO[bytes], *, owner: Owner | None = ROOT) -> None:
+def stream_in(
+    root: int, target: str, source: IO[bytes], *, owner: Owner | None = ROOT, container: str = ""
+) -> None:
     """Unpack a tar stream into an existing directory; a symbolic link on the way leads nowhere but inside.
 
     Args:
@@ -52,17 +57,19 @@ def stream_in(root: int, target: str, source: IO[bytes], *, owner: Owner | None 
         target: a directory inside.
         source: an archive, compressed or not, never sought in.
         owner: who owns what is unpacked; None keeps the owners.
+        container: what faults call it.
 
     Raises:
         CopyError: the stream is no archive or names what is outside, or something can't be written.
     """
-    with explained(target), paths.found(root, target, follow=True) as place:
+    called = inside(target, container)
+    with explained(f"to {called}"), paths.found(root, target, follow=True) as place:
         if not place.is_directory:
-            raise CopyError(f"there is no directory {target}", "make it first")
+            raise CopyError(f"there is no directory {called}", "make it first")
     try:
         with tarfile.open(fileobj=source, mode="r|*") as archive:
             for member in archive:
-                with explained(member.name):
+                with explained(f"{member.name} to {called}"):
                     _unpack(root, target, archive, member, owner)
     except tarfile.TarError as error:
         raise CopyError(f"the stream is no tar archive: {error}", "check what writes it") from error

@@ -35,9 +35,39 @@ def test_files_are_copied(said, fault, box, tmp_path):
     said("cp", "-L", f"{box}:/data/link", str(tmp_path / "followed"))
     assert "root" in (tmp_path / "followed").read_text()
     assert (tmp_path / "followed").read_text() != "from the host"
-    assert "there is no /nosuch" in fault(1, "cp", f"{box}:/nosuch", str(tmp_path))
+    for path in ("/nosuch", "/nosuch/below"):
+        assert f"there is no {path} in the container {box}" in fault(1, "cp", f"{box}:{path}", str(tmp_path))
+    refused = f"can't copy {tmp_path}/in to /nosuch/x in the container {box}: No such file or directory"
+    assert refused in fault(1, "cp", str(tmp_path / "in"), f"{box}:/nosuch/x")
     assert "one of the two places" in fault(2, "cp", "a", "b")
     assert "o such container: nosuch" in fault(1, "cp", "nosuch:/a", str(tmp_path))
+
+
+@pytest.mark.parametrize("driver", ["overlay", "vfs", "fuse-overlayfs"])
+def test_a_stopped_containers_mounts_are_seen(said, fault, tmp_path, driver):
+    host, sent = tmp_path / "host", tmp_path / "sent"
+    host.mkdir()
+    (host / "file").write_text("of the host")
+    sent.write_text("sent")
+    mounts = ("-v", "named:/deep/data", "-v", f"{host}:/deep/data/host", "-v", f"{host}:/fixed:ro")
+    create = ("--storage-driver", driver, "create", "--network", "none", *mounts)
+    said(*create, "--name", "box", "busybox", "sh", "-c", "echo kept >/deep/data/kept")
+    said("start", "-a", "box")
+    said("cp", "box:/deep/data/kept", str(tmp_path / "kept"))
+    assert (tmp_path / "kept").read_text() == "kept\n"
+    said("cp", "box:/deep/data", str(tmp_path / "all"))
+    assert (tmp_path / "all/host/file").read_text() == "of the host"
+    said("cp", str(sent), "box:/deep/data/host/sent")
+    assert (host / "sent").read_text() == "sent"
+    said("cp", str(sent), "box:/deep/data")
+    said("cp", str(sent), "box:/own")
+    assert "Read-only file system" in fault(1, "cp", str(sent), "box:/fixed")
+    said(*create, "--name", "other", "--read-only", "busybox", "cat", "/deep/data/again")
+    said("cp", str(sent), "other:/deep/data/again")
+    assert said("start", "-a", "other") == "sent"
+    assert "Read-only file system" in fault(1, "cp", str(sent), "other:/own")
+    assert "A /own" in said("diff", "box").splitlines()
+    assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
 
 
 def test_files_are_streamed(start, said, box):

@@ -148,3 +148,11 @@ def test_a_container_on_fuse_overlayfs(user: User) -> None:
     assert user.ok("exec", "box", "ls", "/kept") == "/kept"
     assert user.ok("diff", "box") == "A /kept"
     user.ok("rm", "--force", "box")
+
+
+def test_a_stopped_containers_volume_is_copied_from(user: User) -> None:
+    user.ok("run", "--name", "box", "--network", "none", "-v", "/data", "busybox", "touch", "/data/kept")
+    user.ok("cp", "box:/data/kept", "copied")
+    assert (user.home / "copied").stat().st_uid == user.uid
+    user.ok("cp", "copied", "box:/data/again")
+    user.ok("rm", "--volumes", "box")
