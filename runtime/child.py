@@ -32,6 +32,7 @@ class Child(Overlay, Terminal, Network, Privileges, Command):
         host: descriptor of the host's mount namespace.
         keeps_directory: whether the directory is there, from an earlier start, with what was written.
         console: where the master of a terminal of its own goes; none is made without.
+        console_size: its rows and columns.
         joins_terminal: rows and columns of a terminal for a further process of a running container, whose
             master goes to the channel.
     """
@@ -47,6 +48,7 @@ class Child(Overlay, Terminal, Network, Privileges, Command):
         directory: str = "",
         keeps_directory: bool = False,
         console: light.socket.socket | None = None,
+        console_size: tuple[int, int] = (0, 0),
         joins_terminal: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(channel, stdio)
@@ -56,6 +58,7 @@ class Child(Overlay, Terminal, Network, Privileges, Command):
         self._directory = directory
         self._keeps_directory = keeps_directory
         self._console = console
+        self._console_size = console_size
         self._joins_terminal = joins_terminal
 
     def disk_scratch(self) -> None:
@@ -77,8 +80,9 @@ class Child(Overlay, Terminal, Network, Privileges, Command):
         """Enter the root, with a terminal of its own if there is to be one."""
         if self._console:
             channel, self._channel = self._channel, self._console
+            rows, columns = self._console_size
             try:
-                self.new_terminal(None)
+                self.new_terminal((columns, rows))
             finally:
                 self._channel = channel
         super().pivot()

@@ -117,7 +117,8 @@ def converse(channel: "Channel", wishes: Wishes, *, tty: bool) -> bool:
 
 def start(containers: "Containers", identity: str, wishes: Wishes, signals: Signals) -> int:
     """Start a container and have it in the foreground; see `stay`."""
-    with containers.start_attached(identity) as connection:
+    terminal = size(0) or size(1) or (0, 0)
+    with containers.start_attached(identity, terminal) as connection:
         return stay(containers, identity, connection, wishes, signals, is_first=True)
 
 

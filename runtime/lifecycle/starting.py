@@ -32,6 +32,7 @@ _INIT = "/dev/init"
 _SERVED = "fuse-overlayfs"
 """The storage driver with a process for each root."""
 _COMMAND = "import sys; sys.path.insert(0, sys.argv[1]); from runtime.lifecycle.command import main; main()"
+Size = tuple[int, int]
 _PROJECT = str(Path(__file__).parents[2])
 
 
@@ -57,7 +58,14 @@ class Starter:
         return Connecting(self._state, self._directory)
 
     def launch(
-        self, engine: Engine, record: Record, lock: int, *, restarts: int = 0, client: int = -1
+        self,
+        engine: Engine,
+        record: Record,
+        lock: int,
+        *,
+        restarts: int = 0,
+        client: int = -1,
+        terminal: Size = (0, 0),
     ) -> None:
         """Start a container that doesn't run, and whose lock the caller holds.
 
@@ -67,6 +75,7 @@ class Starter:
             lock: descriptor of the lock.
             restarts: how often it was started again in a row.
             client: descriptor of a socket that is attached to it from the beginning on, none when negative.
+            terminal: rows and columns of its terminal, if it has one.
 
         Raises:
             TareError: it could not be started, which is on record too.
@@ -77,9 +86,8 @@ class Starter:
         run = record.run + 1
         try:
             with sharing.joined(self._directory, record, prepared_spec(record)) as shared:
-                self._launch(
-                    engine, record, lock, shared, {"run": run, "restarts": restarts, "delay": delay}, client
-                )
+                values = {"run": run, "restarts": restarts, "delay": delay}
+                self._launch(engine, record, lock, shared, values, client, terminal)
         except TareError as error:
             record.refresh()
             if record.run == run:
@@ -98,6 +106,7 @@ class Starter:
         spec: ContainerSpec,
         values: dict[str, Any],
         client: int,
+        terminal: Size,
     ) -> None:
         settings = record.settings
         spec = self._roots.apply(record, spec)
@@ -119,7 +128,14 @@ class Starter:
             f"{PREFIX}{self._state.tag}-{record.id[:12]}",
             directory=layer,
             groups=groups,
-            watch=(record.path, values, program.words(), options, settings.tty, settings.open_stdin),
+            watch=(
+                record.path,
+                values,
+                program.words(),
+                options,
+                terminal if settings.tty else None,
+                settings.open_stdin,
+            ),
             lock=lock,
             client=client,
         )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from runtime.steps.base import Step
 
-    Watch = tuple[str, dict[str, Any], list[str], list[str], bool, bool]
+    Watch = tuple[str, dict[str, Any], list[str], list[str], tuple[int, int] | None, bool]
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -31,8 +31,8 @@ class Parent:
         channel: where the engine is told.
         host: descriptor of the host's mount namespace.
         watch: the container's directory, which gets `state.json`; what that says beside the process; the
-            monitor's program as words, and its options; whether the container has a terminal; whether it has
-            input.
+            monitor's program as words, and its options; rows and columns of the container's terminal, if it
+            has one; whether it has input.
         client: descriptor of a socket that is attached from the beginning on, -1 for none.
         pid_namespace: path of the one to clone in; this process's own when empty.
     """
@@ -91,6 +91,7 @@ class Parent:
                 directory=directory,
                 keeps_directory=True,
                 console=theirs,
+                console_size=self._terminal or (0, 0),
             )
             child.run(steps)
         self._what = "record"

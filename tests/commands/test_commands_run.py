@@ -237,6 +237,12 @@ def test_a_terminal_is_lent(terminal):
         assert termios.tcgetattr(screen.slave) == screen.before
 
 
+def test_a_terminal_has_its_size_from_the_beginning(terminal):
+    with terminal("run", "-it", *ALONE, "busybox", "stty", "size") as screen:
+        assert screen.read_until("\n") == "30 100\r\n"
+        assert screen.process.wait(20) == 0
+
+
 def test_left_by_its_keys_and_come_back_to(terminal, said):
     with terminal("run", "-it", "--name", "one", "--network", "none", "busybox", "sh") as screen:
         screen.type("X=kept; echo do''ne\r")

@@ -142,6 +142,12 @@ def test_a_terminal_gets_its_size_before_the_first_byte(containers, settings) ->
         assert b"33 77" in output(connection)
 
 
+def test_a_terminal_has_its_size_before_the_command_runs(containers, settings) -> None:
+    identity = containers.create(settings("stty", "size", tty=True))
+    with containers.start_attached(identity, (33, 77)) as connection:
+        assert output(connection) == b"33 77\r\n"
+
+
 def test_a_killed_starter_leaves_the_end_to_the_monitor(containers, settings, state) -> None:
     identity = containers.create(settings("sleep", "1000", auto_remove=True))
     script = (
