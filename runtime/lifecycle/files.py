@@ -2,10 +2,11 @@
 """Small files that a reader finds whole, and a lock that goes with its holder."""
 
 import fcntl
-import json
 import os
 from types import TracebackType
 from typing import Any
+
+from runtime import light
 
 
 def read_json(path: str) -> dict[str, Any]:
@@ -16,7 +17,7 @@ def read_json(path: str) -> dict[str, Any]:
     """
     try:
         with open(path, encoding="utf-8") as file:
-            values = json.load(file)
+            values = light.loads(file.read())
     except (FileNotFoundError, NotADirectoryError):
         return {}
     if not isinstance(values, dict):
@@ -29,7 +30,7 @@ def write_json(path: str, values: dict[str, Any]) -> None:
     temporary = f"{path}.{os.getpid()}.new"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
-        json.dump(values, file)
+        file.write(light.dumps(values))
         file.flush()
         os.fsync(descriptor)
     os.rename(temporary, path)
