@@ -87,7 +87,8 @@ class Connecting:
             raise NetworkError(f"the container is on the network {name} already", "disconnect it first")
         connection = replace(connection, network=name)
         if record.is_alive():
-            self._networks.connect(record.id, connection, int(record.state["pid"]))
+            pid = int(record.state["pid"])
+            self._networks.connect(record.id, connection, pid, _published(record))
         is_first = mode.parse(networking.mode).kind == mode.NONE
         _save(
             record,
@@ -110,11 +111,15 @@ class Connecting:
         if len(left) == len(before):
             raise NetworkError(f"the container is not on the network {name}", "see `tarebox inspect`")
         if record.is_alive():
-            self._networks.disconnect(record.id, name)
+            self._networks.disconnect(record.id, name, int(record.state["pid"]))
         mode_left = networking.mode if left else mode.NONE
         if left and mode.parse(mode_left).target == name:
             mode_left = left[0].network
         _save(record, replace(networking, mode=mode_left, connections=left))
+
+    def rename(self, record: Record) -> None:
+        """Have others know a container, whose lock the caller holds, by the name it has now."""
+        self._networks.rename(record.id, _host_name(record.name))
 
     def _connections(self, record: Record) -> tuple[Connection, ...]:
         kind = mode.parse(record.settings.networking.mode).kind

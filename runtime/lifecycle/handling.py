@@ -133,6 +133,7 @@ class Handling(Viewing):
         old = record.name
         with record.lock():
             self._directory.rename(record, new)
+            self._starter.networks.rename(record)
         self._tell("rename", record, oldName=old)
 
     def update(

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 
-from runtime.network import files, links, owner, place, resolver
+from runtime.network import files, links, names, owner, place, resolver
 from runtime.network.host import Host
 from runtime.network.membership import Membership
 from runtime.network.model import DEFAULT, Connection, Endpoint, Network, Published, check_host
@@ -131,11 +131,19 @@ class Attaching:
                 with self._members.locked([endpoint.network]) as networks:
                     self._members.names(networks[endpoint.network]).announce(container)
 
-    def connect(self, container: str, connection: Connection, pid: int = 0) -> Sandbox:
+    def connect(
+        self, container: str, connection: Connection, pid: int = 0, publish: Sequence[Published] = ()
+    ) -> Sandbox:
         """Connect an attached container to one more network, at once when it runs as `pid`.
 
+        Args:
+            container: its id.
+            connection: the network and what is asked of it.
+            pid: of a process in the container's namespace; 0 without one.
+            publish: its ports, opened if this is its way out.
+
         Raises:
-            NetworkError: it is connected already, an address is taken, or the kernel refuses.
+            NetworkError: it is connected already, an address or port is taken, or the kernel refuses.
         """
         with self._held(container) as held, self._members.locked([connection.network]) as networks:
             own = held
@@ -155,7 +163,12 @@ class Attaching:
                     with _namespace(pid) as namespace:
                         is_way_out = endpoint == self._way_out(own)
                         own = own.with_endpoints([self._plug(endpoint, namespace, is_way_out=is_way_out)])
+                    if is_way_out:
+                        own = self._open(own, publish)
             except BaseException:
+                for plugged in own.endpoints:
+                    if plugged.network == network.name and plugged.link:
+                        links.remove(plugged.link)
                 self._members.free(container, network, endpoint)
                 raise
             self._members.names(network).announce(container)
@@ -163,8 +176,15 @@ class Attaching:
             own.save_links()
         return own
 
-    def disconnect(self, container: str, reference: str) -> Sandbox:
-        """Take a container off a network, also while it runs; its ports close if they were there.
+    def disconnect(self, container: str, reference: str, pid: int = 0) -> Sandbox:
+        """Take a container off a network, also while it runs.
+
+        Default routes and ports that were there move to the next network with a way out.
+
+        Args:
+            container: its id.
+            reference: the network's name or id.
+            pid: of a process in the container's namespace; 0 without one.
 
         Raises:
             NetworkError: it is not on it.
@@ -175,8 +195,9 @@ class Attaching:
             endpoint = next((one for one in own.endpoints if one.network == name), None)
             if endpoint is None:
                 raise NetworkError(f"the container is not on the network {name}", "see `tarebox inspect`")
-            if endpoint == self._way_out(own):
-                self._host.withdraw(own.published, container, endpoint)
+            was_way_out, published = endpoint == self._way_out(own), own.published
+            if was_way_out:
+                self._host.withdraw(published, container, endpoint)
                 own = replace(own, published=())
             if endpoint.link:
                 links.remove(endpoint.link)
@@ -185,7 +206,26 @@ class Attaching:
             own = replace(own, endpoints=tuple(one for one in own.endpoints if one != endpoint))
             own.save()
             own.save_links()
+            way_out = self._way_out(own) if was_way_out and pid else None
+            if way_out:
+                with _namespace(pid) as namespace:
+                    links.lead_out(self._registry.get(way_out.network), way_out, namespace)
+                own = self._open(own, published)
         return own
+
+    def rename(self, container: str, name: str) -> None:
+        """Have others know a container by another name from now on, also while it runs."""
+        with suppress(_NotAttachedError), self._held(container) as own:
+            new = replace(own, name=name)
+            hostname = files.text(f"{own.path}/hostname").strip()
+            for endpoint in own.endpoints:
+                with self._members.still(endpoint) as network:
+                    if network:
+                        old_lines, new_lines = own.lines(network.name), new.lines(network.name)
+                        self._members.names(network).change(container, old_lines, new_lines)
+                old_lines, new_lines = (one.lines(endpoint.network, hostname) for one in (own, new))
+                names.change(f"{own.path}/hosts", old_lines, new_lines)
+            new.save()
 
     def sandbox(self, container: str) -> Sandbox | None:
         """What is kept for a container; None when it is attached to nothing."""
@@ -246,6 +286,16 @@ class Attaching:
                 "no network of the container has a way out", "connect it to one, or publish no ports"
             )
         return self._host.reserve(wanted, own.container, way_out)
+
+    def _open(self, own: Sandbox, publish: Sequence[Published]) -> Sandbox:
+        """Open ports of a container that runs; it with them, on record."""
+        way_out = self._way_out(own)
+        if not publish or not way_out:
+            return own
+        own = replace(own, published=self._host.reserve(publish, own.container, way_out))
+        own.save()
+        self._host.publish(own.published, own.container, way_out, self._registry.get(way_out.network))
+        return own
 
     def _plug(self, endpoint: Endpoint, namespace: int, *, is_way_out: bool) -> Endpoint:
         network = self._registry.get(endpoint.network)

@@ -99,6 +99,27 @@ def plug(tag: str, network: Network, endpoint: Endpoint, namespace: int, *, is_w
     return link
 
 
+@place.there
+def lead_out(network: Network, endpoint: Endpoint, namespace: int) -> None:
+    """Have the default routes of a namespace go through an endpoint that is there.
+
+    Args:
+        network: the endpoint's.
+        namespace: descriptor of the network namespace.
+
+    Raises:
+        NetworkError: the kernel refuses.
+    """
+    gateways = [gateway.packed for gateway in (network.gateway, network.gateway6) if gateway]
+    try:
+        configure(namespace, endpoint.interface, (), gateways)
+    except OSError as error:
+        raise NetworkError(
+            f"can't lead a container out through the network {network.name}: {error.strerror}",
+            "connect it again",
+        ) from None
+
+
 def add_veth(tag: str, bridge: str, peer: str, namespace: int, *, mac: bytes = b"", mtu: int = 0) -> str:
     """A veth pair from a bridge into a namespace; returns the name of the host's end.
 

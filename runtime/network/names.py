@@ -56,6 +56,21 @@ class Names:
                 told.add(member)
                 _append(self._hosts(member), own)
 
+    def change(self, container: str, old: Sequence[str], new: Sequence[str]) -> None:
+        """Have other lines in the place of the container's; for nobody is there ever a wrong one."""
+        members = self._members()
+        if all(member != container for member, _ in members):
+            return
+        others = list(dict.fromkeys(member for member, _ in members if member != container))
+        for member in others:
+            _strike(self._hosts(member), old)
+        # The place in the file says who knows of whom already.
+        changed = {f"{container} {line}": f"{container} {then}" for line, then in zip(old, new, strict=True)}
+        record = files.text(self._path).splitlines(keepends=True)
+        files.write(self._path, "".join(changed.get(line, line) for line in record))
+        for member in others:
+            _append(self._hosts(member), "".join(new).encode())
+
     def leave(self, container: str) -> None:
         """Take the container off the record, and out of the others' files."""
         members = self._members()
@@ -78,6 +93,12 @@ class Names:
 
     def _hosts(self, member: str) -> str:
         return f"{self._sandboxes}/{member}/hosts"
+
+
+def change(path: str, old: Sequence[str], new: Sequence[str]) -> None:
+    """Have other lines in the place of those in a container's own file."""
+    _strike(path, old)
+    _append(path, "".join(new).encode())
 
 
 def _append(path: str, lines: bytes) -> None:

@@ -183,6 +183,25 @@ def test_networks_come_and_go(containers, stored, state) -> None:
         containers.disconnect("back", "box")
 
 
+def test_what_changes_of_a_running_container_is_known_at_once(containers, stored, state) -> None:
+    networks = Networks(state)
+    networks.create("back")
+    containers.run(stored(*WEB, networking=published(8080)), name="web")
+    containers.run(stored("sleep", "1000", networking=BRIDGE), name="other")
+    containers.rename("web", "site")
+    assert "page" in text(containers, "other", "wget", "-qO-", "http://site/")
+    assert "bad address" in text(containers, "other", "wget", "-qO-", "http://web/")
+    containers.connect("back", "site", Connection("back"))
+    containers.disconnect("bridge", "site")
+    assert "dev eth1" in text(containers, "site", "ip", "route", "show", "default")
+    assert b"page" in fetched(8080)
+    containers.disconnect("back", "site")
+    assert containers.ports("site") == ()
+    containers.connect("bridge", "site", Connection("bridge"))
+    assert "dev eth0" in text(containers, "site", "ip", "route", "show", "default")
+    assert b"page" in fetched(8080)
+
+
 def test_a_failed_start_leaves_neither_address_nor_port(containers, stored, state) -> None:
     with pytest.raises(CommandNotFoundError):
         containers.run(stored("nonsense", networking=published(8080), auto_remove=True))

@@ -183,6 +183,47 @@ def test_connect_and_disconnect_while_running(lab):
     assert fetch(client, "web") == b"tarebench\n"
 
 
+def test_the_way_out_moves_to_the_next_network(lab):
+    lab.on_host(lab.networks.create, "shut", internal=True)
+    lab.on_host(lab.networks.create, "two", ipv6=True)
+    connections = [Connection("bridge"), Connection("shut"), Connection("two")]
+    run, _ = lab.serve(A, connections=connections, publish=ports.parse("8080:80"))
+
+    def routes(*options: str) -> str:
+        return lab.sh("nsenter", f"--net=/proc/{run.pid}/ns/net", "ip", *options, "route", "show", "default")
+
+    def fetched() -> str:
+        return lab.outside("timeout", "3", "busybox", "wget", "-qO-", f"http://{HOST}:8080/")
+
+    assert "dev eth0" in routes()
+    assert fetched() == "tarebench\n"
+    sandbox = lab.on_host(lab.networks.disconnect, A, "bridge", run.pid)
+    assert "dev eth2" in routes() and "dev eth2" in routes("-6")
+    assert fetched() == "tarebench\n"
+    assert [port.host_port for port in sandbox.published] == [8080]
+    assert lab.on_host(lab.networks.disconnect, A, "two", run.pid).published == ()
+    assert routes() == ""
+    lab.on_host(lab.networks.connect, A, Connection("bridge"), run.pid, ports.parse("8080:80"))
+    assert "dev eth0" in routes()
+    assert fetched() == "tarebench\n"
+
+
+def test_new_name_while_running(lab):
+    lab.on_host(lab.networks.create, "net", ipv6=True)
+    server, _ = lab.serve(A, name="web", connections=[Connection("net", aliases=("www",))])
+    client, _ = lab.start(B, "sleep", "60", name="client", connections=[Connection("net")])
+    lab.on_host(lab.networks.rename, A, "site")
+    assert b"bad address" in fetch(client, "web")
+    for name in ("site", "www", A[:12]):
+        assert fetch(client, name) == b"tarebench\n"
+    assert fetch(server, "site") == b"tarebench\n"
+    assert b"bad address" in fetch(server, "web")
+    later, _ = lab.start(C, "sleep", "60", name="later", connections=[Connection("net")])
+    assert fetch(later, "site") == b"tarebench\n"
+    lab.on_host(lab.networks.detach, A)
+    assert b"bad address" in fetch(client, "site")
+
+
 def test_bridge_is_made_again_and_rules_are_loaded_again(lab):
     run, _ = lab.serve(A, publish=ports.parse("8080:80"))
     lab.remove(run, A)
