@@ -150,10 +150,12 @@ class Host:
             return
         # Where netfilter sees bridged frames, a call to oneself is bridged too.
         links.reflect(endpoint.link)
-        if any(one.host is None or one.host.is_loopback for one in published):
+        if any(one.is_on_all or (one.host and one.host.is_loopback) for one in published):
             # Only so may packets from 127.0.0.1 leave for the bridge, and answers come back.
             with suppress(FileNotFoundError):
                 sysctls.put(f"ipv4/conf/{network.link}/route_localnet", "1")
+            if endpoint.address6 and sysctls.forwards_loopback6():
+                links.answer_loopback6(network.link)
         with files.locked(self._lock):
             self._firewall.publish(_targets(published, container, endpoint), self._policy)
             place.open_ports(published)

@@ -6,6 +6,7 @@ Each change writes the chains anew, one transaction a table: good enough where i
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
 
+from runtime.network import sysctls
 from runtime.network.firewall import Policy
 from runtime.network.ports import Target
 from tare.errors import NetworkError
@@ -84,12 +85,14 @@ class Iptables:
                 yield f"-i {network.link} -{side} 127.0.0.0/8 -j DROP"
 
     def _published(self, policy: Policy, version: int) -> Iterator[str]:
+        # A refusal is better than a call without an answer.
+        spared = "! -d ::1/128 " if version == 6 and not sysctls.forwards_loopback6() else ""
         # The particular address first, as the first rule decides.
-        for target in sorted(policy.targets, key=lambda target: target.published.host is None):
+        for target in sorted(policy.targets, key=lambda target: target.published.is_on_all):
             published = target.published
             if not (target.serves4 if version == 4 else target.serves6):
                 continue
-            host = f"-d {published.host} " if published.host else "! -d ::1/128 " if version == 6 else ""
+            host = spared if published.is_on_all else f"-d {published.host} "
             where = str(target.address) if version == 4 else f"[{target.address6}]"
             yield (
                 f"-p {published.protocol} {host}--dport {published.host_port}"
@@ -108,8 +111,7 @@ class Iptables:
             )
             if network.masquerades if version == 4 else network.masquerades6:
                 yield f"-s {subnet} ! -o {network.link} -j MASQUERADE"
-            if version == 4:
-                yield f"-s 127.0.0.0/8 -o {network.link} -j MASQUERADE"
+            yield f"-s {'127.0.0.0/8' if version == 4 else '::1/128'} -o {network.link} -j MASQUERADE"
 
     def _forwarded(self, policy: Policy) -> Iterator[str]:
         for network in policy.networks:

@@ -14,6 +14,8 @@ from tare.state import PREFIX
 _ATTEMPTS = 16
 _SUBNET_PREFIX = 8
 """Length of the shortest prefix that is somebody's and not part of a default route."""
+_LOOPBACK6 = bytes(15) + b"\1"
+_LOOPBACK6_METRIC = 2048
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -181,6 +183,24 @@ def reflect(link: str) -> None:
     except OSError as error:
         raise NetworkError(
             f"can't set up the link {link}: {error.strerror}", "see `tarebox doctor`"
+        ) from None
+
+
+def answer_loopback6(bridge: str) -> None:
+    """Let answers over a bridge reach callers at ::1, as route_localnet does for IPv4.
+
+    The kernel takes packets for ::1 only from a link that has it. That of a bridge gives way to the loopback
+    device's own. What claims to be for ::1 when it arrives is dropped before any route is asked.
+
+    Raises:
+        NetworkError: the kernel refuses.
+    """
+    try:
+        with netlink.Netlink() as socket_:
+            socket_.request(netlink.local_route(netlink.index(bridge), _LOOPBACK6, _LOOPBACK6_METRIC))
+    except OSError as error:
+        raise NetworkError(
+            f"can't set up the bridge {bridge}: {error.strerror}", "see `tarebox doctor`"
         ) from None
 
 

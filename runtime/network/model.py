@@ -129,7 +129,7 @@ class Published:
 
     Args:
         protocol: tcp, udp or sctp.
-        host: the host's address it is published on; all when None.
+        host: the host's address it is published on; all when None, all of one version when unspecified.
         host_port: on the host; 0 for any free one.
         port: in the container.
     """
@@ -138,6 +138,11 @@ class Published:
     host: IPv4Address | IPv6Address | None
     host_port: int
     port: int
+
+    @property
+    def is_on_all(self) -> bool:
+        """Whether no particular address of the host is meant."""
+        return self.host is None or self.host.is_unspecified
 
     def document(self) -> list[Any]:
         """The port as JSON has it."""

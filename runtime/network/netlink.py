@@ -68,7 +68,9 @@ _IFA_F_NODAD = 2
 _RTA_DST = 1
 _RTA_OIF = 4
 _RTA_GATEWAY = 5
+_RTA_PRIORITY = 6
 _RT_TABLE_MAIN = 254
+_RT_TABLE_LOCAL = 255
 _RTPROT_BOOT = 3
 _RTN_UNICAST = 1
 _RTN_LOCAL = 2
@@ -255,6 +257,19 @@ def default_route(link: int, gateway: bytes) -> Message:
     family = socket.AF_INET if len(gateway) == 4 else socket.AF_INET6
     fixed = _ROUTE.pack(family, 0, 0, 0, _RT_TABLE_MAIN, _RTPROT_BOOT, 0, _RTN_UNICAST, 0)
     attributes = _attribute(_RTA_GATEWAY, gateway) + _number(_RTA_OIF, link)
+    return _RTM_NEWROUTE, _NLM_F_CREATE | _NLM_F_REPLACE, fixed + attributes
+
+
+def local_route(link: int, packed: bytes, metric: int) -> Message:
+    """Take what comes in over a link for an IPv6 address of another for the host's own.
+
+    Args:
+        link: its index.
+        packed: the address.
+        metric: higher than the address's own, which is 0.
+    """
+    fixed = _ROUTE.pack(socket.AF_INET6, 128, 0, 0, _RT_TABLE_LOCAL, _RTPROT_BOOT, 0, _RTN_LOCAL, 0)
+    attributes = _attribute(_RTA_DST, packed) + _number(_RTA_OIF, link) + _number(_RTA_PRIORITY, metric)
     return _RTM_NEWROUTE, _NLM_F_CREATE | _NLM_F_REPLACE, fixed + attributes
 
 

@@ -7,6 +7,7 @@ ports published as with one.
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
 
+from runtime.network import sysctls
 from runtime.network.firewall import Policy
 from runtime.network.ports import Target
 from tare.errors import NetworkError
@@ -38,10 +39,9 @@ table inet {name} {{
         type nat hook prerouting priority dstnat;
         fib daddr type local meta l4proto {{ tcp, udp, sctp }} jump published
     }}
-    # The kernel never routes from ::1 to another link.
     chain output {{
         type nat hook output priority -100;
-        ip6 daddr ::1 return
+        {loopback6}
         fib daddr type local meta l4proto {{ tcp, udp, sctp }} jump published
     }}
     chain postrouting {{
@@ -49,6 +49,7 @@ table inet {name} {{
         ip saddr @hidden4 oifname != @bridges masquerade
         ip6 saddr @hidden6 oifname != @bridges masquerade
         ip saddr 127.0.0.0/8 oifname @bridges masquerade
+        ip6 saddr ::1 oifname @bridges masquerade
         {hairpins}
     }}
     chain forward {{
@@ -133,7 +134,13 @@ class Nft:
             for family, subnet in (("ip", one.subnet), ("ip6", one.subnet6))
             if subnet
         ]
-        return _RULES.format(name=self._name, hairpins="\n        ".join(hairpins), **filled)
+        return _RULES.format(
+            name=self._name,
+            hairpins="\n        ".join(hairpins),
+            # A refusal is better than a call without an answer.
+            loopback6="" if sysctls.forwards_loopback6() else "ip6 daddr ::1 return",
+            **filled,
+        )
 
     def _run(self, script: str) -> str:
         ran = subprocess.run(
@@ -149,7 +156,7 @@ def _elements(target: Target) -> Iterator[tuple[str, str, str]]:
     """Map, key and value for each family a published port is answered on."""
     published = target.published
     key = f"{published.protocol} . {published.host_port}"
-    place, head = ("one", f"{published.host} . ") if published.host else ("any", "")
+    place, head = ("any", "") if published.is_on_all else ("one", f"{published.host} . ")
     if target.serves4:
         yield f"{place}4", head + key, f"{target.address} . {published.port}"
     if target.serves6:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
-from runtime.network import files, place
+from runtime.network import files, place, sysctls
 from runtime.network.model import Endpoint, Published
 from tare.errors import NetworkError, UsageError
 
@@ -66,7 +66,7 @@ def parse(text: str) -> tuple[Published, ...]:
     if len(outside) != len(inside):
         raise UsageError(f"the ranges in {text!r} differ in length", "give as many ports on either side")
     try:
-        address = ip_address(host) if host and int(ip_address(host)) else None
+        address = ip_address(host) if host else None
     except ValueError:
         raise UsageError(f"{host!r} in {text!r} is no address of this host", "write an IP address") from None
     return tuple(
@@ -136,7 +136,7 @@ class Ports:
 
     def _take(self, target: Target, taken: list[Target]) -> Target:
         if target.published.host_port:
-            _bind(target.published)
+            _bind(target)
             if not self._record(target, taken):
                 raise NetworkError(
                     f"the port {_shown(target.published)} is published by another container",
@@ -144,7 +144,7 @@ class Ports:
                 )
             return target
         for _ in range(_ATTEMPTS):
-            chosen = replace(target, published=replace(target.published, host_port=_bind(target.published)))
+            chosen = replace(target, published=replace(target.published, host_port=_bind(target)))
             if self._record(chosen, taken):
                 return chosen
         raise NetworkError(f"no port is free for {target.published.port}", "give its number on the host")
@@ -152,7 +152,7 @@ class Ports:
     def _record(self, target: Target, taken: list[Target]) -> bool:
         path = self._path(target.published)
         others = [_target(entry) for entry in _entries(path)]
-        in_the_way = [other for other in others if _overlap(other.published, target.published)]
+        in_the_way = [other for other in others if _overlap(other, target)]
         if not all(self._is_stale(other, target.container, taken) for other in in_the_way):
             return False
         kept = [other for other in others if other not in in_the_way]
@@ -173,10 +173,11 @@ def _check(target: Target) -> None:
     Raises:
         NetworkError: it can't.
     """
-    if target.published.host == IPv6Address("::1"):
+    is_loopback6 = target.published.host == IPv6Address("::1")
+    if is_loopback6 and not place.is_elsewhere() and not sysctls.forwards_loopback6():
         raise NetworkError(
-            f"the port {_shown(target.published)} can't be published, as nothing from ::1 is ever forwarded",
-            "use 127.0.0.1",
+            f"the port {_shown(target.published)} can't be published: answers to ::1 are lost on this host",
+            "set net.bridge.bridge-nf-call-ip6tables to 0, or use 127.0.0.1",
         )
     if not target.serves4 and not target.serves6:
         raise NetworkError(
@@ -192,17 +193,23 @@ def _range(first: str, last: str | None, text: str) -> list[int]:
     return ports
 
 
-def _overlap(one: Published, other: Published) -> bool:
-    if one.host is None or other.host is None or place.is_elsewhere():
+def _overlap(one: Target, other: Target) -> bool:
+    """Whether two with the same number can't both be answered for."""
+    if place.is_elsewhere() and (one.address, one.published.port) != (other.address, other.published.port):
+        # There nobody sees any more which of the host's addresses was called.
         return True
-    return one.host == other.host
+    hosts = one.published.host, other.published.host
+    if None in hosts:
+        return True
+    is_on_all = one.published.is_on_all or other.published.is_on_all
+    return hosts[0] == hosts[1] or (is_on_all and one.serves4 == other.serves4)
 
 
 def _shown(published: Published) -> str:
     return f"{str(published).partition('->')[0]}/{published.protocol}"
 
 
-def _bind(published: Published) -> int:
+def _bind(target: Target) -> int:
     """Bind the port and let go of it.
 
     Returns:
@@ -211,26 +218,21 @@ def _bind(published: Published) -> int:
     Raises:
         NetworkError: it is taken, or the host hasn't the address.
     """
+    published = target.published
     # Most containers publish nothing, and this takes longer to load than all the rest.
     import socket
 
-    family = socket.AF_INET6 if isinstance(published.host, IPv6Address) else socket.AF_INET
-    host = str(published.host) if published.host else ""
-    kind = socket.SOCK_DGRAM if published.protocol == "udp" else socket.SOCK_STREAM
-    number = socket.IPPROTO_SCTP if published.protocol == "sctp" else 0
+    families = [socket.AF_INET] if target.serves4 else []
+    if target.serves6 and socket.has_ipv6:
+        families.append(socket.AF_INET6)
     try:
-        with socket.socket(family, kind, number) as tried:
-            if published.protocol == "tcp":
-                # Connections that linger from before don't count.
-                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            tried.bind((host, published.host_port))
-            if kind is socket.SOCK_STREAM:
-                tried.listen(1)
-            return int(tried.getsockname()[1])
+        for family in families:
+            number = _tried(published, family)
+            published = replace(published, host_port=number)
     except OSError as error:
         if error.errno == errno.EPROTONOSUPPORT:
             # A kernel without the protocol has no sockets of it to run into, and forwards it all the same.
-            return published.host_port or _bind(replace(published, protocol="udp"))
+            return published.host_port or _bind(replace(target, published=replace(published, protocol="udp")))
         if error.errno == errno.EADDRINUSE:
             raise NetworkError(
                 f"the port {_shown(published)} is in use on this host", "choose another one"
@@ -241,6 +243,24 @@ def _bind(published: Published) -> int:
         raise NetworkError(
             f"the port {_shown(published)} can't be published: {error.strerror}", hint
         ) from None
+    return published.host_port
+
+
+def _tried(published: Published, family: int) -> int:
+    import socket
+
+    kind = socket.SOCK_DGRAM if published.protocol == "udp" else socket.SOCK_STREAM
+    number = socket.IPPROTO_SCTP if published.protocol == "sctp" else 0
+    with socket.socket(family, kind, number) as tried:
+        if published.protocol == "tcp":
+            # Connections that linger from before don't count.
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            tried.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        tried.bind((str(published.host) if published.host else "", published.host_port))
+        if kind is socket.SOCK_STREAM:
+            tried.listen(1)
+        return int(tried.getsockname()[1])
 
 
 def _entries(path: str) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from runtime.network.model import Network
 _ROOT = "/proc/sys/net/"
 _FORWARD4 = "ipv4/ip_forward"
 _FORWARD6 = "ipv6/conf/all/forwarding"
+_BRIDGED6 = "bridge/bridge-nf-call-ip6tables"
 
 
 def forward(network: Network, record: str) -> None:
@@ -53,6 +54,15 @@ def restore(record: str) -> list[str]:
             restored.append("net." + name.replace("/", "."))
     files.remove(record)
     return restored
+
+
+def forwards_loopback6() -> bool:
+    """Whether calls to ::1 can be led to a container, as `links.answer_loopback6` says.
+
+    Where frames on bridges meet the rules, an answer has ::1 for its destination before it reaches the host,
+    which then drops it.
+    """
+    return get(_BRIDGED6) != "1"
 
 
 def get(name: str) -> str:

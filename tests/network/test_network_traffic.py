@@ -12,6 +12,7 @@ from network_lab import HOST, HOST6, OUTSIDE, OUTSIDE6
 from runtime import Bind
 from runtime.network import ports
 from runtime.network.model import Connection
+from tare.errors import NetworkError
 
 A, B, C = (letter * 64 for letter in "abc")
 
@@ -59,7 +60,8 @@ def test_out_through_translation(lab):
 @pytest.mark.parametrize("bridged", ["0", "1"])
 def test_published_port_from_everywhere(lab, bridged):
     """Whether netfilter sees bridged frames or not; that's another way through the kernel."""
-    lab.sh("sysctl", "-qw", f"net.bridge.bridge-nf-call-iptables={bridged}")
+    for program in ("iptables", "ip6tables"):
+        lab.sh("sysctl", "-qw", f"net.bridge.bridge-nf-call-{program}={bridged}")
     lab.on_host(lab.networks.create, "net", ipv6=True)
     published = ports.parse("8080:80") + ports.parse(f"{HOST}:8081:80")
     run, _ = lab.serve(A, connections=[Connection("net")], publish=published)
@@ -71,12 +73,14 @@ def test_published_port_from_everywhere(lab, bridged):
     def curl(where, address: str) -> str:
         return where("timeout", "3", "busybox", "wget", "-qO-", f"http://{address}/")
 
-    def refused(where, address: str) -> bool:
+    def said(where, address: str) -> str:
         try:
-            curl(where, address)
-        except AssertionError:
-            return True
-        return False
+            return curl(where, address)
+        except AssertionError as failure:
+            return "refused" if "Connection refused" in str(failure) else str(failure)
+
+    def refused(where, address: str) -> bool:
+        return said(where, address) != "tarebench\n"
 
     assert curl(lab.outside, f"{HOST}:8080") == "tarebench\n"
     assert curl(lab.outside, f"{HOST}:8081") == "tarebench\n"
@@ -84,6 +88,7 @@ def test_published_port_from_everywhere(lab, bridged):
     assert curl(lab.sh, f"{HOST}:8080") == "tarebench\n"
     assert curl(lab.sh, "127.0.0.1:8080") == "tarebench\n"
     assert refused(lab.sh, "127.0.0.1:8081")
+    assert said(lab.sh, "[::1]:8080") == ("refused" if bridged == "1" else "tarebench\n")
     assert curl(lab.sh, f"[{HOST6}]:8080") == "tarebench\n"
     # Hairpins: through the host's addresses, and back to oneself.
     for name, caller in (("other", other), ("own", run), ("third", third)):
@@ -93,6 +98,25 @@ def test_published_port_from_everywhere(lab, bridged):
     assert refused(lab.outside, f"{HOST}:8080")
     for container, name in ((run, A), (other, B), (third, C)):
         lab.remove(container, name)
+
+
+def test_published_on_some_addresses_of_either_version(lab):
+    lab.sh("sysctl", "-qw", "net.bridge.bridge-nf-call-ip6tables=0")
+    lab.on_host(lab.networks.create, "net", ipv6=True)
+    published = ports.parse("[::1]:8080:80") + ports.parse("[::]:8081:80")
+    run, _ = lab.serve(A, connections=[Connection("net")], publish=published)
+    expected = {
+        "[::1]:8080": "tarebench", f"[{HOST6}]:8080": "", "127.0.0.1:8080": "",
+        "[::1]:8081": "tarebench", f"[{HOST6}]:8081": "tarebench", "127.0.0.1:8081": "",
+    }  # fmt: skip
+    for address, page in expected.items():
+        script = f"timeout 3 busybox wget -qO- http://{address}/ || true"
+        assert (address, lab.sh("sh", "-c", script).strip()) == (address, page)
+    assert lab.outside("busybox", "wget", "-qO-", f"http://[{HOST6}]:8081/") == "tarebench\n"
+    lab.sh("sysctl", "-qw", "net.bridge.bridge-nf-call-ip6tables=1")
+    with pytest.raises(NetworkError, match="answers to ::1 are lost"):
+        lab.on_host(lab.networks.attach, B, connections=[Connection("net")], publish=ports.parse("[::1]:1:1"))
+    lab.remove(run, A)
 
 
 def test_networks_are_apart(lab):
