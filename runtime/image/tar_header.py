@@ -4,6 +4,7 @@ import os
 import struct
 from base64 import b64decode
 from urllib.parse import unquote_to_bytes
+from zlib import adler32
 
 from runtime.image.compression import BROKEN
 from tare.errors import ImageError
@@ -13,6 +14,7 @@ BLOCK = 512
 _NONE = "it is not a tar archive, or is damaged"
 _HEADER = struct.Struct("100s8s8s8s12s12s8sc100s8s64s8s8s155s")
 _USTAR = b"ustar\x0000"
+_BLANK = 0x20
 _HEADER_ONLY = frozenset(b"123456")
 
 
@@ -55,7 +57,7 @@ class Member:
     def __init__(self, block: bytes) -> None:
         fields = _HEADER.unpack_from(block)
         name, mode, uid, gid, size, mtime, checksum, kind, link, magic, _, major, minor, prefix = fields
-        if sum(block) - sum(checksum) + 256 != number(checksum) and not _signed_sum_fits(block, checksum):
+        if not _sum_fits(block, checksum):
             raise ImageError(_NONE, BROKEN)
         self.name = name.partition(b"\0")[0]
         if magic == _USTAR and prefix[0]:
@@ -141,6 +143,12 @@ def number(field: bytes) -> int:
     Raises:
         ImageError: it is neither.
     """
+    if field[-1] <= _BLANK:
+        try:
+            return int(field[:-1], 8)
+        except ValueError:
+            # Nothing but blanks, several at its end, or what follows.
+            pass
     if field[0] & 0x80:
         return int.from_bytes(field, "big", signed=True) + (
             0 if field[0] & 0x40 else 1 << (8 * len(field) - 1)
@@ -206,7 +214,14 @@ def _device(major: int, minor: int) -> int:
     return os.makedev(major, minor)
 
 
-def _signed_sum_fits(block: bytes, checksum: bytes) -> bool:
-    """Some old writers added up signed bytes."""
+def _sum_fits(block: bytes, checksum: bytes) -> bool:
+    """Whether a block's bytes add up to its checksum, that itself taken as blanks; see tar(5).
+
+    The lower half of Adler-32 (RFC 1950) is the sum of all bytes, modulo 65521.
+    """
+    said = number(checksum[:-1] if checksum[-1] <= _BLANK else checksum)
+    if ((adler32(block, 0) & 0xFFFF) - sum(checksum) + 8 * _BLANK - said) % 65521 == 0:
+        return True
+    # Some old writers added up signed bytes.
     total = sum(byte - 256 if byte > 127 else byte for byte in block[:148] + block[156:BLOCK])
-    return total + 256 == number(checksum)
+    return total + 8 * _BLANK == said
