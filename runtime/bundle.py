@@ -51,6 +51,7 @@ def _config(spec: ContainerSpec, cgroups_path: str, *, unified: bool) -> dict[st
         "hostname": spec.hostname,
         "mounts": [
             *(_kernel_mount(mount) for mount in plan.kernel_mounts(spec, unified=unified)),
+            *(() if unified else (_kernel_mount(mounts.CGROUP1),)),
             *(
                 {
                     "destination": bind.target,

@@ -23,6 +23,7 @@ from tare.errors import ImageError, PrivilegeError
 from tare.state import PREFIX, State
 
 if TYPE_CHECKING:
+    from runtime.cgroups.hierarchy import Shown
     from runtime.monitor.parent import Watch
     from runtime.running import Runs
 
@@ -34,6 +35,10 @@ class Joined(Protocol):
 
     join: tuple[str, ...]
     unified: str
+
+    @property
+    def shown(self) -> "Shown":
+        """Groups that the container sees."""
 
 
 class Engine:
@@ -114,6 +119,7 @@ class Engine:
             directory,
             group.paths,
             group.join,
+            group.shown,
             steps,
         )
         container = Container(name, spec, self, group, directory)
@@ -175,6 +181,7 @@ class Engine:
             groups.unified,
             directory,
             groups.join,
+            groups.shown,
             plan.start(spec, unified=self._driver.unified, cache=self._cache),
             watch,
             next((path for kind, path in spec.joined if kind is Namespace.PID), ""),

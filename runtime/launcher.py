@@ -1,12 +1,12 @@
 """The process that clones containers, small and single-threaded, one an engine.
 
 It takes requests over the control socket and answers each over the channel that came with it:
-    ("start", id, flags, v2 group or "", directory, group directories, files to join, steps)
+    ("start", id, flags, v2 group or "", directory, group directories, files to join, groups to show, steps)
         with channel, stdin, stdout, stderr
     ("exec", flags, v2 group or "", files to join, steps, reaper, terminal size or None)
         with channel, stdin, stdout, stderr, pidfd of the container
-    ("detach", id, flags, v2 group or "", directory, files to join, steps, Watch as a tuple,
-        PID namespace to join or "")
+    ("detach", id, flags, v2 group or "", directory, files to join, groups to show, steps,
+        Watch as a tuple, PID namespace to join or "")
         with channel, the descriptor of a lock, held until all is in place, and that of a first client, if any
 Answers:
     ("created", pid, monotonic ns) with a pidfd
@@ -40,6 +40,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
+    from runtime.cgroups.hierarchy import Shown
     from runtime.monitor.parent import Watch
 
 
@@ -115,6 +116,7 @@ class Launcher:
         directory: str,
         paths: list[str],
         groups: list[str],
+        shown: Shown,
         plan: bytes,
     ) -> None:
         steps = marshal.loads(plan)
@@ -127,7 +129,7 @@ class Launcher:
             child = Child(
                 channel, descriptors, launcher=self._self, host=self._host, name=name, directory=directory
             )
-            child.run([("open_groups", groups), ("join_groups",), *steps])
+            child.run([("open_groups", groups, shown), ("join_groups",), *steps])
         self._track(pid, pidfd, channel, (directory, paths))
 
     def _exec(
@@ -169,11 +171,12 @@ class Launcher:
         unified: str,
         directory: str,
         groups: list[str],
+        shown: Shown,
         plan: bytes,
         watch: Watch,
         pid_namespace: str,
     ) -> None:
-        steps = [("open_groups", groups), ("join_groups",), *marshal.loads(plan)]
+        steps = [("open_groups", groups, shown), ("join_groups",), *marshal.loads(plan)]
         try:
             pid, pidfd = self._clone(0, "")
         except OSError as error:

@@ -3,7 +3,9 @@
 One table serves both our own start and the bundle written for other runtimes.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 
 from runtime import syscalls
 
@@ -33,6 +35,12 @@ ATTRIBUTES = {
     "strictatime": syscalls.MOUNT_ATTR_STRICTATIME,
 }
 
+
+def flags(names: Iterable[str]) -> int:
+    """MOUNT_ATTR_* flags of names in ATTRIBUTES."""
+    return reduce(lambda joined, name: joined | ATTRIBUTES[name], names, 0)
+
+
 PROC = Mount("/proc", "proc", ("nosuid", "noexec", "nodev"))
 DEV = Mount("/dev", "tmpfs", ("nosuid", "strictatime"), ("mode=755", "size=65536k"))
 PTS = Mount(
@@ -41,7 +49,9 @@ PTS = Mount(
 SHM = Mount("/dev/shm", "tmpfs", ("nosuid", "noexec", "nodev"), ("mode=1777", "size=65536k"))
 MQUEUE = Mount("/dev/mqueue", "mqueue", ("nosuid", "noexec", "nodev"))
 SYSFS = Mount("/sys", "sysfs", ("nosuid", "noexec", "nodev", "ro"))
-CGROUP2 = Mount("/sys/fs/cgroup", "cgroup2", ("nosuid", "noexec", "nodev", "ro"))
+CGROUP = "/sys/fs/cgroup"
+CGROUP1 = Mount(CGROUP, "cgroup", ("nosuid", "noexec", "nodev", "ro"))
+CGROUP2 = Mount(CGROUP, "cgroup2", ("nosuid", "noexec", "nodev", "ro"))
 
 KERNEL = (PROC, DEV, PTS, SHM, MQUEUE, SYSFS)
 

@@ -70,6 +70,7 @@ def start(spec: ContainerSpec, *, unified: bool, cache: Path) -> bytes:
         steps += _confined(spec, filesystems[2:])
     else:
         steps += [_mount(mount) for mount in filesystems[2:]]
+    steps += _control_groups(spec, unified=unified)
     steps += plan_mounts.devices(spec, as_binds=has_user or is_confined)
     steps += plan_mounts.given(spec)
     steps += _settled(spec)
@@ -83,6 +84,20 @@ def start(spec: ContainerSpec, *, unified: bool, cache: Path) -> bytes:
 def _in_place(spec: ContainerSpec) -> Step:
     # A user namespace of its own has no way back to the host's mounts.
     return ("in_place", "" if Namespace.USER in spec.namespaces else os.path.abspath(spec.rootfs))
+
+
+def _control_groups(spec: ContainerSpec, *, unified: bool) -> Iterator[Step]:
+    """What is to be seen of control groups, unless a mount shows them that is of `kernel_mounts`."""
+    if not unified:
+        names = mounts.CGROUP2.attributes
+        yield (
+            "control_groups",
+            mounts.CGROUP,
+            mounts.flags({*names} - ({"ro"} if spec.privileged else set())),
+        )
+    elif Namespace.CGROUP not in spec.namespaces:
+        own = Bind(Path(mounts.CGROUP), mounts.CGROUP, read_only=not spec.privileged)
+        yield from plan_mounts.given(replace(spec, binds=(own,), tmpfs=()))
 
 
 def _settled(spec: ContainerSpec) -> Iterator[Step]:
@@ -125,12 +140,11 @@ def kernel_mounts(spec: ContainerSpec, *, unified: bool) -> tuple[mounts.Mount, 
 
 
 def _mount(mount: mounts.Mount) -> Step:
-    attributes = reduce(lambda flags, name: flags | mounts.ATTRIBUTES[name], mount.attributes, 0)
     options = tuple(
         (key, value if separator else None)
         for key, separator, value in (option.partition("=") for option in mount.options)
     )
-    return ("mount", mount.target, mount.filesystem, attributes, options)
+    return ("mount", mount.target, mount.filesystem, mounts.flags(mount.attributes), options)
 
 
 def _confined(spec: ContainerSpec, filesystems: tuple[mounts.Mount, ...]) -> Iterator[Step]:

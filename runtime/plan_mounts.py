@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from runtime import device_nodes, mounts, syscalls
 from runtime.child import Step
@@ -68,19 +68,12 @@ def _tmpfs(tmpfs: Tmpfs) -> Step:
             options.append((key, value))
         elif key not in _WITHOUT_EFFECT:
             raise UsageError(f"{key!r} is no option of the tmpfs at {tmpfs.target}", "see tmpfs(5)")
-    return ("tmpfs", tmpfs.target, _joined(attributes), tuple(options))
+    return ("tmpfs", tmpfs.target, mounts.flags(attributes), tuple(options))
 
 
 def _split(option: str) -> tuple[str, str | None]:
     key, separator, value = option.partition("=")
     return key, value if separator else None
-
-
-def _joined(names: Iterable[str]) -> int:
-    flags = 0
-    for name in names:
-        flags |= mounts.ATTRIBUTES[name]
-    return flags
 
 
 def _plain(mode: int) -> int:

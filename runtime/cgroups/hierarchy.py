@@ -3,6 +3,12 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Shown = tuple[list[tuple[str, str, str]], list[tuple[str, str]]]
+
 CONTROLLERS = ("memory", "cpu", "pids")
 """The controllers a limit needs, in the order memory, cpus, pids of Limits."""
 PERIOD = 100_000
@@ -61,6 +67,29 @@ def _controllers(options: str) -> tuple[str, ...]:
         for name in names
         if name not in _NOT_CONTROLLERS and ("=" not in name or name.startswith("name="))
     )
+
+
+def shown(paths: Mapping[str, str]) -> Shown:
+    """What a container sees of its version 1 groups below /sys/fs/cgroup, as Docker lays it out.
+
+    Args:
+        paths: the groups by controller; the empty name, of version 2, is left out.
+
+    Returns:
+        The hierarchies as (name there such as `cpu,cpuacct`, mount option, the container's group), and links
+        as (name, target) from the single names to joint ones.
+    """
+    controllers: dict[str, list[str]] = {}
+    for controller, path in paths.items():
+        if controller:
+            controllers.setdefault(path, []).append(controller)
+    hierarchies = []
+    links = []
+    for path, names in controllers.items():
+        name = ",".join(each.removeprefix("name=") for each in names)
+        hierarchies.append((name, ",".join(names), path))
+        links += [(each, name) for each in names if len(names) > 1]
+    return hierarchies, links
 
 
 def mounted() -> tuple[list[Hierarchy], str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from runtime.cgroups import files
+from runtime.cgroups.hierarchy import shown
 from runtime.errors import CgroupError
 from runtime.light import signal
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from runtime.cgroups.hierarchy import Shown
     from runtime.cgroups.oom import OomWatch
 
 # What only some commands need is imported where they do, as each module costs a start its time.
@@ -208,24 +210,10 @@ class Manager:
         except OSError as error:
             raise files.refused(f"give {self.unified} to user {uid}", error) from error
 
-    def mount_plan(self) -> tuple[list[tuple[str, str, str]], list[tuple[str, str]]]:
-        """What a mount of type `cgroup` shows inside on version 1; two empty lists otherwise.
-
-        Returns:
-            The hierarchies as (directory name such as `cpu,cpuacct`, mount option, the container's directory
-            on the host), and links as (name, target) from the single names to joint ones.
-        """
-        controllers: dict[str, list[str]] = {}
-        for controller, path in self.paths.items():
-            if controller:
-                controllers.setdefault(path, []).append(controller)
-        hierarchies = []
-        links = []
-        for path, names in controllers.items():
-            name = ",".join(each.removeprefix("name=") for each in names)
-            hierarchies.append((name, ",".join(names), path))
-            links += [(each, name) for each in names if len(names) > 1]
-        return hierarchies, links
+    @property
+    def shown(self) -> Shown:
+        """What the container sees of them; see runtime.cgroups.hierarchy.shown."""
+        return shown(self.paths)
 
     def saved(self) -> dict[str, Any]:
         """What `load` needs, as JSON has it."""

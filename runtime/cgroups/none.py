@@ -6,6 +6,7 @@ from runtime.errors import CgroupError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from runtime.cgroups.hierarchy import Shown
     from runtime.spec import Limits
 
 HINT = "run as root, or below a delegated group (systemd-run --user --scope -p Delegate=yes)"
@@ -17,6 +18,7 @@ class GroupNone:
     paths: tuple[str, ...] = ()
     join: tuple[str, ...] = ()
     unified = ""
+    shown: Shown = ([], [])
 
     def memory_bytes(self) -> int:
         """Never known."""

@@ -8,6 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from runtime.cgroups.hierarchy import Shown
     from runtime.spec import Limits
 else:
     Protocol = object
@@ -22,11 +23,13 @@ class Group(Protocol):
         paths: directories, one a hierarchy.
         join: files a thread writes 0 to, so as to move itself in.
         unified: directory to be born in (CLONE_INTO_CGROUP), or an empty string.
+        shown: version 1 groups that the container sees; see runtime.cgroups.hierarchy.shown.
     """
 
     paths: tuple[str, ...]
     join: tuple[str, ...]
     unified: str
+    shown: Shown
 
     def memory_bytes(self) -> int:
         """Bytes charged now, page cache included."""

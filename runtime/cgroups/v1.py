@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 from runtime.cgroups import device_rules, files, resources_v1
-from runtime.cgroups.hierarchy import PERIOD, Hierarchy
+from runtime.cgroups.hierarchy import PERIOD, Hierarchy, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class GroupV1:
         self.by_controller = by_controller
         self.paths = tuple(dict.fromkeys(by_controller.values()))
         self.join = tuple(f"{path}/tasks" for path in self.paths)
+        self.shown = shown(by_controller)
 
     def memory_bytes(self) -> int:
         """Bytes charged now, page cache included."""

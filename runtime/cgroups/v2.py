@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from runtime.cgroups.hierarchy import Shown
     from runtime.spec import Limits
 
 
@@ -23,6 +24,7 @@ class GroupV2:
         self.paths: tuple[str, ...] = (path,)
         self.join: tuple[str, ...] = ()
         self.unified = path
+        self.shown: Shown = ([], [])
 
     def memory_bytes(self) -> int:
         """Bytes charged now, page cache included."""

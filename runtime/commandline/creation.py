@@ -190,6 +190,7 @@ def read(options: argparse.Namespace, containers: "Containers") -> RunOptions:
         pid=_shared("--pid", options.pid),
         ipc=_shared("--ipc", "" if options.ipc in ("private", "shareable") else options.ipc),
         uts=_shared("--uts", options.uts),
+        cgroupns=options.cgroupns,
     )
 
 

@@ -96,7 +96,7 @@ def _privileges(parser: argparse.ArgumentParser) -> None:
     add("--ipc", metavar="MODE", default="", help="host, private or container:NAME")
     add("--uts", metavar="MODE", default="", help="host")
     add("--userns", metavar="MODE", default="", help="host")
-    add("--cgroupns", choices=["private"], help=argparse.SUPPRESS)
+    add("--cgroupns", choices=["host", "private"], default="private", help="host or private")
 
 
 def _mounts(parser: argparse.ArgumentParser) -> None:

@@ -20,6 +20,8 @@ from runtime.spec import ContainerSpec
 if TYPE_CHECKING:
     from subprocess import CompletedProcess
 
+    from runtime.cgroups.hierarchy import Shown
+
 
 class Execution:
     """A command that runs in a container, until `close`, and a context that ends with that.
@@ -157,3 +159,4 @@ def output(
 class _NoGroups:
     join: tuple[str, ...] = ()
     unified = ""
+    shown: "Shown" = ([], [])

@@ -9,7 +9,7 @@ from runtime.lifecycle.record import Record
 from runtime.lifecycle.roots import Roots
 from runtime.lifecycle.settings import Mount, Settings
 from runtime.network.model import Published
-from runtime.spec import ContainerSpec
+from runtime.spec import ContainerSpec, Namespace
 from tare.errors import TareError
 from tare.state import State
 
@@ -57,6 +57,7 @@ def host_config(settings: Settings) -> dict[str, Any]:
         "PidMode": settings.pid,
         "IpcMode": settings.ipc or "private",
         "UTSMode": settings.uts,
+        "CgroupnsMode": "private" if Namespace.CGROUP in spec.namespaces else "host",
         "OomScoreAdj": spec.oom_score_adj or 0,
         "ReadonlyRootfs": spec.read_only,
         "ShmSize": spec.shm_size or 64 << 20,

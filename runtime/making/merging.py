@@ -9,7 +9,7 @@ from runtime.lifecycle.settings import Settings, signal_number
 from runtime.making import environment, health, mounts, security
 from runtime.making.options import RunOptions
 from runtime.network import mode
-from runtime.spec import DEFAULT_PATH, ContainerSpec
+from runtime.spec import DEFAULT_NAMESPACES, DEFAULT_PATH, ContainerSpec, Namespace
 from tare.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def settings(image: "StoredImage | Path", options: RunOptions, *, layers: Sequen
         groups=account.groups,
         limits=options.limits,
         rlimits=options.rlimits,
+        namespaces=DEFAULT_NAMESPACES - ({Namespace.CGROUP} if options.cgroupns == "host" else set()),
         read_only=options.read_only,
         capabilities=security.capability_set(options.cap_add, options.cap_drop, privileged=privileged),
         seccomp=seccomp != "unconfined" and not (privileged and not seccomp),

@@ -53,6 +53,7 @@ class RunOptions:
         pid: whose processes it sees: its own when empty, `host`, or `container:ID`.
         ipc: likewise for System V IPC, message queues and /dev/shm.
         uts: likewise for its host name; empty or `host`.
+        cgroupns: whose control groups it sees as the top: its own with `private`, or those of `host`.
     """
 
     image: str = ""
@@ -93,3 +94,4 @@ class RunOptions:
     pid: str = ""
     ipc: str = ""
     uts: str = ""
+    cgroupns: str = "private"

@@ -29,7 +29,7 @@ def steps(groups: Manager, target: str, parsed: Mapping[str, Any], *, has_namesp
         if has_namespace or not groups.unified:
             return [("attach", target, "cgroup2", (), attributes, parsed["propagation"], False)]
         return [_bind(groups.unified, target, attributes)]
-    hierarchies, links = groups.mount_plan()
+    hierarchies, links = groups.shown
     planned: list[Step] = [
         ("attach", target, "tmpfs", (("mode", "755"),), attributes & ~_RDONLY, parsed["propagation"], False)
     ]

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import NoReturn
 
+    from runtime.cgroups.hierarchy import Shown
+
 SETUP_FAILED = 125
 Step = tuple[object, ...]
 
@@ -31,6 +33,7 @@ class Base:
         self._channel = channel
         self._stdio = stdio
         self._groups: list[int] = []
+        self._shown: Shown = ([], [])
         self._step = ""
         self._detail = ""
 
@@ -58,8 +61,14 @@ class Base:
     def _fail(self, step: str, number: int, detail: str) -> None:
         wire.send(self._channel, ("failed", step, number, detail))
 
-    def open_groups(self, paths: Sequence[str]) -> None:
-        """Open the `tasks` or `cgroup.procs` files while they can still be seen."""
+    def open_groups(self, paths: Sequence[str], shown: Shown = ([], [])) -> None:
+        """Open the `tasks` or `cgroup.procs` files while they can still be seen.
+
+        Args:
+            paths: the files.
+            shown: groups for `control_groups`.
+        """
+        self._shown = shown
         for path in paths:
             self._detail = path
             self._groups.append(os.open(path, os.O_WRONLY | os.O_CLOEXEC))

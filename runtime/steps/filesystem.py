@@ -55,6 +55,29 @@ class Filesystem(Base):
         else:
             os.close(mounted)
 
+    def control_groups(self, target: str, attributes: int) -> None:
+        """Show the container's version 1 groups below `target`; none are no fault."""
+        hierarchies, links = self._shown
+        if not hierarchies:
+            return
+        self._detail = target
+        directory = self._kernel_target(target)
+        top = _made("tmpfs", 0, (("mode", "755"),))
+        syscalls.move_mount(top, directory)
+        os.close(directory)
+        for name, _, path in hierarchies:
+            self._detail = path
+            group = syscalls.open_tree(syscalls.AT_FDCWD, path, syscalls.OPEN_TREE_CLONE)
+            os.mkdir(name, 0o755, dir_fd=top)
+            syscalls.move_mount(group, top, name)
+            os.close(group)
+        for name, joint in links:
+            os.symlink(joint, name, dir_fd=top)
+        syscalls.mount_setattr(
+            top, "", attributes=attributes, propagation=syscalls.MS_PRIVATE, recursive=True
+        )
+        os.close(top)
+
     def device_nodes(self) -> None:
         """Fill /dev with fresh nodes, links and mount points."""
         for name, major, minor in devices.NODES:

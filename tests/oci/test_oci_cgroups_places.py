@@ -34,7 +34,7 @@ def test_mounts_inside_are_named_as_the_hierarchies(tmp_path, monkeypatch):
     for mount in mounts:
         Path(mount.mountpoint).mkdir()
     monkeypatch.setattr(creation, "mounted", lambda: (mounts, ""))
-    assert manager.for_container("/a", "id").mount_plan() == (
+    assert manager.for_container("/a", "id").shown == (
         [
             ("cpu,cpuacct", "cpu,cpuacct", f"{tmp_path}/both/a"),
             ("memory", "memory", f"{tmp_path}/memory/a"),

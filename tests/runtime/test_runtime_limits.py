@@ -13,6 +13,11 @@ def test_memory_limit_kills(start):
     container.remove()
 
 
+def test_its_limit_can_be_read_inside(run):
+    limit = "/sys/fs/cgroup/memory/memory.limit_in_bytes"
+    assert run("cat", limit, limits=Limits(memory=64 << 20)).output == f"{64 << 20}\n"
+
+
 def test_memory_scratch_counts_and_disk_does_not_kill(start):
     write = ("dd", "if=/dev/zero", "of=/file", "bs=1M", "count=40")
     container = start(*write, limits=Limits(memory=16 << 20), on_disk=False)
