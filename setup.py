@@ -3,8 +3,8 @@
 `tarebox-oci` is launcher.c and shortcuts.c of runtime/oci, compiled for the interpreter it is installed with,
 and `tarebox` is tarebox.c of runtime/commandline. Where there is no C compiler, shell scripts do the same but
 start slower. Files with the code of all modules that they need go beside the packages; see modules.py in
-runtime/oci, standard.py and generated.py in runtime/commandline. `tarebox-monitor` is the C files of runtime/monitor.
-Where there is no C compiler there is none, and a Python program takes its place.
+runtime/oci, standard.py and generated.py in runtime/commandline. `tarebox-monitor` is the C files of
+runtime/monitor. Where there is no C compiler there is none, and a Python program takes its place.
 """
 
 import logging

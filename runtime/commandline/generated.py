@@ -27,7 +27,8 @@ def install(file: str) -> None:
     try:
         with open(file, "rb", 0) as opened:  # noqa: PTH123 - pathlib isn't there yet
             version, known, patterns = marshal.loads(opened.read())
-    except OSError:
+    except (OSError, ValueError):
+        # None, or one that an older version of this wrote.
         return
     if version != _VERSION:
         return
