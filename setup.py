@@ -58,7 +58,7 @@ sys.stdout.buffer.write(generated.record(sys.argv[2:]))
 # What the program adds to the environment is for the interpreter, not for the hooks it runs.
 _IMPORTING = f"""\
 try:
-    with open(packages + "/{_MODULES}", "rb", 0) as file: data = file.read()
+    with open(packages + "/{_MODULES}", "rb", 0) as file: data = taken(file)
 except OSError: pass
 else:
     index = marshal.loads(data)
@@ -73,6 +73,7 @@ for name in ("LC_ALL", "LD_BIND_NOW", "LD_LIBRARY_PATH"): os.environ.pop(name, N
 own = os.environ.pop("TAREBOX_OCI_DIRECTORY", "")
 packages = sys.argv.pop(1)
 sys.path.append(packages)
+def taken(file): return file.read()
 {_IMPORTING}\
 from runtime.oci.cli import main
 main()
@@ -83,7 +84,8 @@ gc.set_threshold(200_000)
 packages, own = sys.argv[1:3]
 sys.argv[:3] = [own + "/{_ENGINE}"]
 sys.path.append(packages)
-{_IMPORTING.replace("file.read()", "mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)")}\
+def taken(file): return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+{_IMPORTING}\
 from runtime.commandline import standard
 standard.install(packages + "/{_STANDARD}")
 from runtime.commandline import generated

@@ -28,20 +28,15 @@ class Launcher:
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        self._pidfd = os.pidfd_open(pid)
-
-    def kill(self) -> None:
-        """End it at once."""
-        signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        self._has_ended = False
 
     def wait(self) -> None:
-        """Wait for its end; nothing the second time."""
-        if self._pidfd >= 0:
+        """Wait for its end; nothing the second time, when its id may be another's."""
+        if not self._has_ended:
             # Who ignores SIGCHLD has no children to ask for.
             with suppress(ChildProcessError):
-                os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED)
-            os.close(self._pidfd)
-            self._pidfd = -1
+                os.waitpid(self.pid, 0)
+            self._has_ended = True
 
 
 class Launched(NamedTuple):
@@ -53,7 +48,7 @@ class Launched(NamedTuple):
     """
 
     control: socket.socket
-    process: "Launcher"
+    process: Launcher
 
     def close(self) -> None:
         """End it with all its containers."""

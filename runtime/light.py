@@ -34,8 +34,12 @@ class _Context:
         raise ValueError(f"{name} is not JSON")
 
 
+def _refuse(value: object) -> None:
+    raise TypeError(f"{value!r} can't be in a JSON text")
+
+
 _scan = make_scanner(_Context())  # type: ignore[arg-type]
-_encode = make_encoder(None, repr, encode_basestring_ascii, None, ": ", ",", False, False, True)
+_encode = make_encoder(None, _refuse, encode_basestring_ascii, None, ": ", ",", False, False, True)
 
 
 def loads(text: str) -> Any:
@@ -61,5 +65,9 @@ def loads(text: str) -> Any:
 
 
 def dumps(value: Any) -> str:
-    """The value as a JSON text on one line."""
+    """The value as a JSON text on one line.
+
+    Raises:
+        TypeError: something in it has no place there.
+    """
     return "".join(_encode(value, 0))

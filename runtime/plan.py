@@ -89,7 +89,7 @@ def _in_place(spec: ContainerSpec) -> Step:
 def _control_groups(spec: ContainerSpec, *, unified: bool) -> Iterator[Step]:
     """What is to be seen of control groups, unless a mount shows them that is of `kernel_mounts`."""
     if not unified:
-        names = mounts.CGROUP2.attributes
+        names = mounts.CGROUP1.attributes
         yield (
             "control_groups",
             mounts.CGROUP,

@@ -68,8 +68,10 @@ def prune(state: State, kept: Container[str]) -> int:
         if f"sha256:{place.name}" not in kept:
             with Locks(directory / ".lock").held(place.name):
                 freed += measure(place)
-                # Under its name only a whole one may be.
                 old = _unfinished(place)
+                # One that was killed may have left it.
+                teardown.remove_tree(str(old))
+                # Under its name only a whole one may be.
                 place.rename(old)
                 teardown.remove_tree(str(old))
     return freed

@@ -1,12 +1,12 @@
 """Spares `dataclasses` and `re` compilation, half of what importing our modules costs.
 
-Nor does it get `inspect`, which takes as long to import as ten of our modules, before it asks for it: that is
-for classes without a docstring, and ours have one.
-
 They compile the same texts at every start. Those texts and their code are in a file beside the packages,
 which setup.py writes with `record`; what isn't in it is compiled as usual, and so is all in an interpreter of
 another version. `exec` is where `dataclasses` compiles the methods it writes, and `re._compiler.compile` is
 where `re` compiles a pattern that isn't in its cache (the standard library's 3.11).
+
+Nor does `dataclasses` get `inspect`, which takes as long to import as ten of our modules, before it asks for
+it: that is for classes without a docstring, and ours have one.
 """
 
 import _sre  # type: ignore[import-not-found]

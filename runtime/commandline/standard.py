@@ -16,6 +16,8 @@ def install(path: str) -> None:
     try:
         with open(path, "rb", 0) as file:  # noqa: PTH123 - pathlib isn't there yet
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except OSError:
+        index = marshal.loads(data)
+    except (OSError, ValueError, EOFError):
+        # None, or one that was cut short.
         return
-    sys.meta_path.insert(1, Modules("", marshal.loads(data), data))  # type: ignore[arg-type]
+    sys.meta_path.insert(1, Modules("", index, data))  # type: ignore[arg-type]

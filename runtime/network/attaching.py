@@ -170,6 +170,7 @@ class Attaching:
                     if plugged.network == network.name and plugged.link:
                         links.remove(plugged.link)
                 self._members.free(container, network, endpoint)
+                held.save()
                 raise
             self._members.names(network).announce(container)
             own.save()
@@ -292,10 +293,15 @@ class Attaching:
         way_out = self._way_out(own)
         if not publish or not way_out:
             return own
-        own = replace(own, published=self._host.reserve(publish, own.container, way_out))
-        own.save()
-        self._host.publish(own.published, own.container, way_out, self._registry.get(way_out.network))
-        return own
+        opened = replace(own, published=self._host.reserve(publish, own.container, way_out))
+        try:
+            opened.save()
+            self._host.publish(opened.published, own.container, way_out, self._registry.get(way_out.network))
+        except BaseException:
+            self._host.withdraw(opened.published, own.container, way_out)
+            own.save()
+            raise
+        return opened
 
     def _plug(self, endpoint: Endpoint, namespace: int, *, is_way_out: bool) -> Endpoint:
         network = self._registry.get(endpoint.network)

@@ -33,7 +33,10 @@ def test_what_other_drivers_unpacked_goes_with_its_image(said, state, two):
     assert said("system", "prune", "-f") == "Total reclaimed space: 0B"
     assert said("image", "mount", "two") == flattened
     said("--storage-driver", "vfs", "create", "--name", "user", "busybox", "true")
+    half_removed = Path(flattened).with_name(f".new-{Path(flattened).name}")
+    (half_removed / "left").mkdir(parents=True)
     said("rmi", "two")
+    assert not half_removed.exists()
     assert [path.parts[-3] for path in sorted(layers.glob("*/layers/*"))] == ["overlay", "vfs"]
     assert list((state.data / "cache/rootfs").glob("[!.]*")) == []
     said("rm", "user")

@@ -177,6 +177,18 @@ def test_a_file_larger_than_the_disk(tmp_path: Path) -> None:
         unpack_bytes(tmp_path, bytes(damaged))
 
 
+def test_a_checksum_that_fits_only_modulo_something(tmp_path: Path) -> None:
+    block = bytearray(layer(member("x"), form=tarfile.GNU_FORMAT)[:512])
+    for start, end in ((0, 100), (157, 257), (265, 329)):
+        block[start:end] = b"\xff" * (end - start)
+    block[148:156] = b" " * 8
+    for wrong in (65521, -65521, 1):
+        block[148:156] = b" " * 8
+        block[148:156] = b"%06o\0 " % (sum(block) - wrong)
+        with pytest.raises(ImageError, match="not a tar archive"):
+            unpack_bytes(tmp_path, bytes(block))
+
+
 def test_each_cut_is_noticed(tmp_path: Path) -> None:
     threads = threading.active_count()
     plain = layer(member("a", data=os.urandom(5000)), member("b" * 150, data=b"b"))

@@ -232,6 +232,26 @@ def test_the_way_out_moves_to_the_next_network(lab):
     assert fetched() == "tarebench\n"
 
 
+def test_ports_that_can_not_be_opened_are_given_back(lab, monkeypatch):
+    for name in ("one", "two"):
+        lab.on_host(lab.networks.create, name)
+    run, _ = lab.serve(A, connections=[Connection("one")])
+    lab.on_host(lab.networks.disconnect, A, "one", run.pid)
+
+    def refuse(*_: object) -> None:
+        raise NetworkError("refused", "")
+
+    arguments = lab.networks.connect, A, Connection("two"), run.pid, ports.parse("8080:80")
+    with monkeypatch.context() as patched:
+        patched.setattr(lab.networks._host, "publish", refuse)
+        with pytest.raises(NetworkError, match="refused"):
+            lab.on_host(*arguments)
+    left = lab.networks.sandbox(A)
+    assert (left.endpoints, left.published, lab.networks._host._ports.all()) == ((), (), [])
+    lab.on_host(*arguments)
+    assert lab.outside("timeout", "3", "busybox", "wget", "-qO-", f"http://{HOST}:8080/") == "tarebench\n"
+
+
 def test_new_name_while_running(lab):
     lab.on_host(lab.networks.create, "net", ipv6=True)
     server, _ = lab.serve(A, name="web", connections=[Connection("net", aliases=("www",))])

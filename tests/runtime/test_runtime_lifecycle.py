@@ -176,7 +176,7 @@ def test_the_launcher_killed_takes_its_containers_along(state, image):
     with Engine(state) as engine:
         container = engine.start(ContainerSpec(image, ("sleep", "60")))
         assert container.pid
-        engine._launcher.kill()
+        os.kill(engine._launcher.pid, signal.SIGKILL)
         with pytest.raises(EngineError, match="launcher"):
             container.wait(10)
         container.remove()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime import ContainerSpec, Limits, Namespace, parse_size, write_bundle
+from runtime import ContainerSpec, Limits, Namespace, light, parse_size, write_bundle
 from runtime import bpf as assembler
 from runtime.bpf import Check, Rule
 from runtime.capabilities import DEFAULT, NUMBERS, mask
@@ -198,3 +198,9 @@ def test_errors_are_one_line(engine, rootfs):
     with pytest.raises(TareError) as raised:
         engine.start(ContainerSpec(Path("/no/such", rootfs), ("true",)))
     assert "\n" not in str(raised.value)
+
+
+def test_what_has_no_place_in_json_is_refused():
+    assert light.loads(light.dumps({"a": [1, "\u00e9", None]})) == {"a": [1, "\u00e9", None]}
+    with pytest.raises(TypeError, match="can't be in a JSON text"):
+        light.dumps({"path": Path("/")})
