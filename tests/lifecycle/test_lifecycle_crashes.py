@@ -33,7 +33,7 @@ for number in range(100):
 def test_it_outlives_who_started_it(containers, run, state) -> None:
     identity = run("sleep", "1000")
     launcher = containers.engine._launcher
-    launcher.kill()
+    os.kill(launcher.pid, signal.SIGKILL)
     launcher.wait()
     assert containers.find(identity).status() == "running"
     containers.close()
