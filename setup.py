@@ -1,16 +1,19 @@
-"""Builds three programs while the package is installed; everything else is in pyproject.toml.
+"""Builds four programs while the package is installed; everything else is in pyproject.toml.
 
 `tarebox-oci` is launcher.c and shortcuts.c of runtime/oci, compiled for the interpreter it is installed with,
 and `tarebox` is tarebox.c of runtime/commandline. Where there is no C compiler, shell scripts do the same but
 start slower. Files with the code of all modules that they need go beside the packages; see modules.py in
 runtime/oci, standard.py and generated.py in runtime/commandline. `tarebox-monitor` is the C files of
 runtime/monitor. Where there is no C compiler there is none, and a Python program takes its place.
+`tare-guest` is the C files of vm_baseline/guest; where it can't be compiled now, that is tried at first use.
 """
 
 import logging
 import marshal
 import os
+import platform
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -26,6 +29,8 @@ _PROGRAM = "tarebox-oci"
 _MONITOR_SOURCES = tuple(f"runtime/monitor/{name}.c" for name in ("monitor", "log", "attach", "init"))
 _MONITOR = "tarebox-monitor"
 _ENGINE = "tarebox"
+_COMPILING = runpy.run_path(str(_PROJECT / "vm_baseline/compiling.py"))
+_GUEST = _COMPILING["PROGRAM"]
 _ENGINE_SOURCES = ("runtime/commandline/tarebox.c",)
 _MODULES = f"runtime/oci/__pycache__/modules.{sys.implementation.cache_tag}.bin"
 _GENERATED = f"runtime/commandline/__pycache__/generated.{sys.implementation.cache_tag}.bin"
@@ -33,7 +38,7 @@ _STANDARD = f"runtime/commandline/__pycache__/standard.{sys.implementation.cache
 _IN_MODULES = ("tare", "runtime")
 _FIRST = (
     "runtime.cli",
-    "runtime.commandline.parser",
+    "tare.parser",
     "runtime.commands.run",
     "runtime.commandline.creation",
     "runtime.launching",
@@ -88,6 +93,8 @@ def taken(file): return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 {_IMPORTING}\
 from runtime.commandline import standard
 standard.install(packages + "/{_STANDARD}")
+from runtime.commandline import postponed
+postponed.install()
 from runtime.commandline import generated
 generated.install(packages + "/{_GENERATED}")
 from runtime.cli import program
@@ -137,11 +144,12 @@ class BuildLauncher(Command):
     def get_source_files(self) -> list[str]:
         """What a source distribution needs."""
         headers = ["runtime/oci/shortcuts.h", "runtime/monitor/monitor.h"]
-        return [*_SOURCES, *_ENGINE_SOURCES, *_MONITOR_SOURCES, *headers]
+        guest = [str(path.relative_to(_PROJECT)) for path in _PROJECT.glob("vm_baseline/guest/*.[ch]")]
+        return [*_SOURCES, *_ENGINE_SOURCES, *_MONITOR_SOURCES, *headers, *guest]
 
     def get_outputs(self) -> list[str]:
         """The programs that there are."""
-        programs = [Path(self.build_dir, name) for name in (_PROGRAM, _ENGINE, _MONITOR)]
+        programs = [Path(self.build_dir, name) for name in (_PROGRAM, _ENGINE, _MONITOR, _GUEST)]
         return [str(program) for program in programs if program.exists()]
 
     def run(self) -> None:
@@ -149,6 +157,8 @@ class BuildLauncher(Command):
         Path(self.build_dir).mkdir(parents=True, exist_ok=True)
         if not _compile(Path(self.build_dir, _MONITOR), _MONITOR_SOURCES, {}):
             logging.warning("no C compiler that works here: monitors of containers will take more memory")
+        if fault := _COMPILING["compile_program"](Path(self.build_dir, _GUEST), platform.machine()):
+            logging.warning("the program for guests is made at first use: %s", fault)
         self._program(_PROGRAM, _SOURCES, _BOOTSTRAP, _SCRIPT)
         self._program(_ENGINE, _ENGINE_SOURCES, _ENGINE_BOOTSTRAP, _ENGINE_SCRIPT)
         packages = (

@@ -6,7 +6,6 @@ functions `clean` and `doctor` are in the modules of that name.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from runtime.bridge import Bridge as Bridge
     from runtime.bundle import write_bundle as write_bundle
     from runtime.container import Container as Container
     from runtime.engine import Engine as Engine
@@ -19,17 +18,15 @@ if TYPE_CHECKING:
     from runtime.spec import Limits as Limits
     from runtime.spec import Namespace as Namespace
     from runtime.spec import Rlimit as Rlimit
-    from runtime.spec import parse_size as parse_size
 
 _HOMES = {
-    "Bridge": "bridge",
     "Container": "container",
     "Engine": "engine",
     "bootstrap_busybox": "rootfs",
     "flatten": "rootfs",
     "write_bundle": "bundle",
     **dict.fromkeys(
-        ("Bind", "ContainerSpec", "IdMapping", "Interface", "Limits", "Namespace", "Rlimit", "parse_size"),
+        ("Bind", "ContainerSpec", "IdMapping", "Interface", "Limits", "Namespace", "Rlimit"),
         "spec",
     ),
 }

@@ -3,7 +3,6 @@
 
 import os
 import select
-import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from runtime import plan, teardown
 from runtime.cgroups.protocol import Group
+from runtime.light import signal
 from runtime.process import Process
 from runtime.spec import ContainerSpec
-from tare.errors import TareError
 
 if TYPE_CHECKING:
     from subprocess import CompletedProcess
@@ -47,6 +46,11 @@ class Container(Process):
         self._group = group
         self._directory = directory
         self._removed = False
+
+    @property
+    def directory(self) -> str:
+        """Where its writable layer is."""
+        return self._directory
 
     def wait(self, timeout: float | None = None) -> int:
         """The command's exit status, 128+n for signal n.
@@ -90,9 +94,8 @@ class Container(Process):
             given.write(stdin or b"")
             given.seek(0)
             try:
-                process.attach(
-                    self._engine.request(request, (given.fileno(), out_write, err_write), (self.pidfd,))
-                )
+                stdio = (given.fileno(), out_write, err_write)
+                self._engine.request(process, request, stdio, (self.pidfd,))
             finally:
                 os.close(out_write)
                 os.close(err_write)
@@ -136,21 +139,13 @@ class Container(Process):
         if self._removed:
             return
         if self._status is None and self._channel:
-            self._kill()
+            self.end()
         teardown.remove_groups(self._group.paths)
         if self.spec.on_disk:
             teardown.remove_tree(self._directory)
         self.close()
         self._removed = True
         self._engine.forget(self)
-
-    def _kill(self) -> None:
-        try:
-            self.signal(signal.SIGKILL)
-            self.await_exit(None)
-        except TareError:
-            # It failed on its way up; that it has ended is all that matters here.
-            return
 
     def processes(self) -> list[int]:
         """Host process ids of all in the container.

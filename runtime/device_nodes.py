@@ -3,12 +3,12 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runtime import devices
-from runtime.cgroups.device_rules import ANY, DEFAULTS
+from runtime.cgroups.device_rules import ANY, DEFAULTS, parsed
 from runtime.spec import ContainerSpec
 from tare.errors import UsageError
 
@@ -61,22 +61,27 @@ def nodes(spec: ContainerSpec) -> list[Node]:
     return [*(node for node in every if node.target not in taken), *given]
 
 
-def rules(spec: ContainerSpec) -> "tuple[Rule, ...]":
+def rules(spec: ContainerSpec, given: "Sequence[dict[str, Any]]" = ()) -> "tuple[Rule, ...]":
     """What its control group allows; empty for what every container is allowed.
+
+    Args:
+        spec: the container.
+        given: further rules, as `linux.resources.devices` of the OCI runtime specification.
 
     Raises:
         UsageError: the host has no such device.
+        CgroupError: a rule is none.
     """
     if spec.privileged:
         return _ALL
-    if not spec.devices:
+    if not spec.devices and not given:
         return ()
     found = []
     for device in spec.devices:
         node = _node(device.source, device.target)
         kind = "b" if stat.S_ISBLK(node.mode) else "c"
         found.append((True, kind, os.major(node.number), os.minor(node.number), device.access))
-    return (*DEFAULTS, *found)
+    return (*DEFAULTS, *found, *parsed(given))
 
 
 def _node(source: str, target: str) -> Node:

@@ -58,7 +58,7 @@ def _version(state: State) -> str:
     driver = detect.driver(PREFIX + state.tag)
     if not driver.controllers:
         raise MissingError("no writable control groups; containers run without limits")
-    return f"version {2 if driver.unified else 1}, controllers {', '.join(sorted(driver.controllers))}"
+    return f"version {2 if driver.unified else 1}, controllers {', '.join(detect.controllers(driver))}"
 
 
 def _controller(state: State, name: str) -> Check:

@@ -101,14 +101,19 @@ def _subordinate() -> str:
     return f"{counts[0]} users and {counts[1]} groups beyond your own"
 
 
+def network_programs() -> list[str]:
+    """The programs that connect the networks of ordinary users with this host, the preferred one first."""
+    return [program for program in ("slirp4netns", "pasta") if shutil.which(program, path=_PATH)]
+
+
 def _network() -> str:
-    slirp, pasta = (shutil.which(program, path=_PATH) for program in ("slirp4netns", "pasta"))
-    if not (slirp or pasta):
+    found = network_programs()
+    if not found:
         raise MissingError(
             "neither slirp4netns nor pasta is there, so no network but host and none; install slirp4netns"
         )
     if not os.access(_TUNNEL, os.R_OK | os.W_OK):
         raise MissingError(f"{_TUNNEL} is missing or not yours to open; have it made with mode 0666")
-    if not slirp:
+    if found == ["pasta"]:
         return "pasta in place of slirp4netns, without which no ports are published"
-    return "slirp4netns is there"
+    return " and ".join(found) + (" are there" if len(found) > 1 else " is there")

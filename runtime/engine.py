@@ -2,9 +2,9 @@
 """The engine: starts containers through one launcher process, from any thread."""
 
 import os
-import socket
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -15,11 +15,12 @@ from runtime.cgroups.protocol import Driver
 from runtime.container import Container
 from runtime.errors import EngineError
 from runtime.launching import Launched, launch
+from runtime.light import socket
 from runtime.process import Detached, Process
 from runtime.spec import ContainerSpec, Namespace
 from runtime.tenancy import Tenancy
 from runtime.veth import Links
-from tare.errors import ImageError, PrivilegeError
+from tare.errors import ImageError, PrivilegeError, TareError
 from tare.state import PREFIX, State
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class Engine:
         with self._lock:
             self._started.add(container)
         try:
-            container.attach(self.request(request, (stdin, stdout, stderr)))
+            self.request(container, request, (stdin, stdout, stderr))
             if spec.mappings and spec.on_disk:
                 make_scratch(directory, spec)
             container.link = self._connect(container, spec, name)
@@ -188,7 +189,7 @@ class Engine:
         )
         process = Detached()
         try:
-            process.attach(self._send(request, (lock,) if client < 0 else (lock, client)))
+            self._send(process, request, (lock,) if client < 0 else (lock, client))
             self._connect(process, spec, name)
             process.await_command()
         finally:
@@ -216,7 +217,7 @@ class Engine:
             EngineError: the launcher is gone.
         """
         process = Process()
-        process.attach(self.request(self._joining(spec, groups, None, terminal), stdio, (pidfd,)))
+        self.request(process, self._joining(spec, groups, None, terminal), stdio, (pidfd,))
         return process
 
     def exec_detached(
@@ -237,7 +238,7 @@ class Engine:
         """
         process = Detached()
         try:
-            process.attach(self.request(self._joining(spec, groups, reaper, None), (null,) * 3, (pidfd,)))
+            self.request(process, self._joining(spec, groups, reaper, None), (null,) * 3, (pidfd,))
             process.await_command()
         finally:
             process.close()
@@ -249,28 +250,32 @@ class Engine:
         return ("exec", flags, groups.unified, groups.join, steps, reaper, terminal)
 
     def request(
-        self, message: tuple[object, ...], stdio: Sequence[int | None], extra: Sequence[int] = ()
-    ) -> socket.socket:
-        """Send a request to the launcher with stdio, own for None, and more descriptors; returns its channel.
+        self,
+        process: Process,
+        message: tuple[object, ...],
+        stdio: Sequence[int | None],
+        extra: Sequence[int] = (),
+    ) -> None:
+        """Ask the launcher for a process with stdio, own for None, and more descriptors.
 
         Raises:
             EngineError: the launcher is gone.
         """
         standard = [number if given is None else given for number, given in enumerate(stdio)]
-        return self._send(message, (*standard, *extra))
+        self._send(process, message, (*standard, *extra))
 
-    def _send(self, message: tuple[object, ...], descriptors: Sequence[int]) -> socket.socket:
+    def _send(self, process: Process, message: tuple[object, ...], descriptors: Sequence[int]) -> None:
         if self._control.fileno() < 0:
             raise EngineError("the engine is closed, and its launcher gone", "start a new engine")
-        ours, theirs = socket.socketpair()
-        with theirs:
+        # Packets: one system call gets a message, and an interrupt leaves none half read.
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        process.attach(ours)
+        with closing(theirs):
             try:
                 with self._lock:
                     wire.send(self._control, message, (theirs.fileno(), *descriptors))
             except OSError as error:
-                ours.close()
                 raise EngineError("the launcher process is gone", "start a new engine") from error
-        return ours
 
     def exec_steps(self, spec: ContainerSpec) -> bytes:
         """The plan for another command in a running container."""
@@ -278,6 +283,14 @@ class Engine:
 
     def _connect(self, process: Process, spec: ContainerSpec, name: str) -> str:
         """Make what the process waits for and only the host can; the name of its link, empty without one."""
+        try:
+            return self._provide(process, spec, name)
+        except (OSError, TareError):
+            # That it has failed says more than that it is gone.
+            process.give_up()
+            raise
+
+    def _provide(self, process: Process, spec: ContainerSpec, name: str) -> str:
         link = ""
         if spec.mappings:
             _map_ids(process.pid, spec)

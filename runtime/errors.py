@@ -56,6 +56,14 @@ def setup_error(step: str, number: int, detail: str) -> TareError:
         return CommandNotExecutableError(
             f"command {detail!r} can't be executed: {reason}", "check its mode and format"
         )
+    if step == "change_directory":
+        return CommandNotExecutableError(
+            f"can't enter the working directory {detail}: {reason}", "name a directory that is there"
+        )
+    if step == "bind" and number == errno.EISDIR:
+        return EngineError(
+            f"can't mount {detail}: one is a directory and the other is a file", "check both paths"
+        )
     subject = f"{step.replace('_', ' ')} {detail}".rstrip()
     if step in ("open_groups", "join_groups"):
         return CgroupError(f"can't join the control group: {subject}: {reason}", _HINTS.get(number, ""))

@@ -1,3 +1,4 @@
+# ruff: noqa: PTH123 - plain strings and descriptors, as in system calls
 """The process that clones containers, small and single-threaded, one an engine.
 
 It takes requests over the control socket and answers each over the channel that came with it:
@@ -14,8 +15,10 @@ Answers:
     ("failed", step, errno, detail), from the child itself
     ("exited", status as of waitstatus_to_exitcode, monotonic ns)
     ("console",) with the master of the terminal, from a child with one
-When a channel closes, its process is killed and what it left on the host removed; when the control socket
-closes, this is done for all. Nothing here decides anything: the plan does.
+    ("cleared",) once what it left on the host is removed as well
+When a channel closes, or the engine shuts it down for writing, its process is killed and what it left on the
+host removed, which is said before our end is closed; when the control socket closes, this is done for all.
+Nothing here decides anything: the plan does.
 
 What is detached is spared. A process of its own clones its first process, puts the container on record, and
 becomes the monitor; the channel closes when both run their programs. A command that joins a container and
@@ -244,11 +247,13 @@ class Launcher:
         _answer(running.channel, ("exited", os.waitstatus_to_exitcode(status), ended))
 
     def _clear(self, running: _Running) -> None:
-        running.channel.close()
         directory, groups = running.debris
         teardown.remove_groups(groups)
         if directory:
             teardown.remove_tree(directory)
+        # Who has asked for it waits for this: a clone that runs no command yet has the channel open, too.
+        _answer(running.channel, ("cleared",))
+        running.channel.close()
 
     def _end_all(self) -> None:
         remaining = list({id(running): running for running in self._running.values()}.values())
@@ -278,10 +283,12 @@ def _join_and_run(
         group = os.open(unified, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) if unified else -1
         # Beyond its cgroup namespace nothing may be born into a delegated group, see cgroups(7), nsdelegate.
         later = flags & syscalls.CLONE_NEWCGROUP
+        # Opened now: from inside its user namespace, one that doesn't run its command yet is closed to us.
+        view = _open_namespace(pidfd, "cgroup") if later else -1
         syscalls.setns(pidfd, flags & ~later)
         pid, _ = syscalls.clone3(0, exit_signal=signal.SIGCHLD, cgroup=group)
         if pid == 0 and later:
-            syscalls.setns(pidfd, later)
+            syscalls.setns(view, later)
     except OSError as error:
         wire.send(channel, ("failed", "join", error.errno or 0, ""))
         os._exit(SETUP_FAILED)
@@ -295,6 +302,16 @@ def _join_and_run(
     _, status = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(status)
     os._exit(code if code >= 0 else 128 - code)
+
+
+def _open_namespace(pidfd: int, kind: str) -> int:
+    """A descriptor of one of a process's namespaces; see proc_pid_ns(5)."""
+    with open(f"/proc/self/fdinfo/{pidfd}") as file:
+        pid = next(int(line.split()[1]) for line in file if line.startswith("Pid:"))
+    namespace = os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
+    # It is not another's that has got the number since.
+    signal.pidfd_send_signal(pidfd, 0)
+    return namespace
 
 
 def _answer(channel: socket.socket, message: object, descriptors: tuple[int, ...] | list[int] = ()) -> None:

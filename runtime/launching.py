@@ -3,12 +3,11 @@
 # ruff: noqa: PTH120 - plain strings; a start can't afford pathlib's detours
 
 import os
-import signal
-import socket
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import NamedTuple
 
+from runtime.light import signal, socket
 from runtime.oci import sealed
 from tare.state import PREFIX, State
 
@@ -68,7 +67,7 @@ def launch(state: State) -> Launched:
     interpreter = sealed.seal(sys.executable)
     try:
         ours, theirs = socket.socketpair()
-        with theirs:
+        with closing(theirs):
             arguments = [str(theirs.fileno()), PREFIX + state.tag, _PROJECT, str(interpreter)]
             kept = [(os.POSIX_SPAWN_DUP2, number, number) for number in (theirs.fileno(), interpreter)]
             pid = os.posix_spawn(

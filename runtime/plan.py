@@ -3,7 +3,6 @@
 
 import marshal
 import os
-import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import reduce
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from runtime import capabilities, mounts, plan_mounts, seccomp_cache, seccomp_given, sysctls
 from runtime.child import Step
+from runtime.light import signal
 from runtime.rootless import userns
 from runtime.spec import DEFAULT_PATH, Bind, ContainerSpec, Namespace
 
@@ -117,9 +117,8 @@ def execute(spec: ContainerSpec, *, cache: Path) -> bytes:
     Raises:
         EngineError: the filter can't be compiled.
     """
-    return marshal.dumps(
-        [("session",), ("stdio",), ("working_directory", spec.cwd), *_privileges(spec, cache), _command(spec)]
-    )
+    steps: list[Step] = [("session",), ("stdio",), ("change_directory", spec.cwd)]
+    return marshal.dumps([*steps, *_privileges(spec, cache), _command(spec)])
 
 
 def kernel_mounts(spec: ContainerSpec, *, unified: bool) -> tuple[mounts.Mount, ...]:

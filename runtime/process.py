@@ -2,14 +2,14 @@
 
 import os
 import select
-import signal
-import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from runtime import wire
 from runtime.errors import EngineError, setup_error
+from runtime.light import signal, socket
 from tare.errors import TareError
 
 
@@ -24,6 +24,7 @@ class Process:
         self._channel: socket.socket | None = None
         self._changed = threading.Condition()
         self._is_read = False
+        self._is_over = False
         self._pid = 0
         self._pidfd = -1
         self._created_ns = 0
@@ -34,13 +35,27 @@ class Process:
         self.console = -1
 
     def attach(self, channel: socket.socket) -> None:
-        """Follow the process over the channel its request returned."""
+        """Follow the process over a channel, before the launcher is asked for it over the other end."""
         self._channel = channel
 
     def go(self) -> None:
         """Let the process go past where it waits for what is made from outside."""
         if self._channel:
             self._channel.send(b"g", socket.MSG_NOSIGNAL)
+
+    def give_up(self) -> None:
+        """Have a process that waits to go on end.
+
+        Raises:
+            TareError: it had failed by itself before.
+        """
+        if self._channel:
+            # Not by closing it: the launcher would take the container for released and remove it as well.
+            with suppress(OSError):
+                self._channel.send(b"x", socket.MSG_NOSIGNAL)
+        self._follow(lambda: self._failure)
+        if self._failure:
+            raise self._failure
 
     @property
     def pid(self) -> int:
@@ -105,26 +120,45 @@ class Process:
             raise EngineError("the container is removed", "start another one")
         return self._status
 
+    def end(self) -> None:
+        """Have the launcher kill it and remove what it left, and wait for that.
+
+        Nothing that was received before is needed, as an interrupt may have lost it.
+        """
+        if self._channel:
+            with suppress(OSError):
+                self._channel.shutdown(socket.SHUT_WR)
+        self._read(lambda: False, None)
+
     def _follow(self, is_reached: Callable[[], object], deadline: float | None = None) -> None:
+        """Take in messages until the condition holds or it has ended.
+
+        Raises:
+            TimeoutError: the deadline passed.
+        """
+        self._read(lambda: is_reached() or self._status is not None, deadline)
+
+    def _read(self, is_reached: Callable[[], object], deadline: float | None) -> None:
         """Take in messages until the condition holds or none will come; one thread reads for all.
 
         Raises:
             TimeoutError: the deadline passed.
         """
         with self._changed:
-            while not is_reached() and self._status is None and self._channel:
+            while not is_reached() and self._channel and not self._is_over:
                 left = None if deadline is None else max(deadline - time.monotonic(), 1e-6)
                 if self._is_read:
                     if not self._changed.wait(left):
                         raise TimeoutError("the container still runs")
                     continue
                 channel, self._is_read = self._channel, True
-                self._changed.release()
                 try:
+                    self._changed.release()
                     received = _receive(channel, left)
                 finally:
-                    self._changed.acquire()
+                    # First, as an interrupt may come right after the lock is held.
                     self._is_read = False
+                    self._changed.acquire()
                     self._changed.notify_all()
                 self._take(received)
 
@@ -137,6 +171,9 @@ class Process:
 
     def _take(self, received: tuple[object, list[int]] | None) -> None:
         if received is None:
+            self._is_over = True
+            if self._status is not None:
+                return
             self._await_end()
             self._status = 128 + signal.SIGKILL
             self._failure = self._failure or EngineError("the launcher process is gone", "start a new engine")
@@ -151,6 +188,10 @@ class Process:
                 self._failure = setup_error(step, number, detail)
             case ("console",):
                 self.console = descriptors[0]
+            case ("cleared",):
+                self._is_over = True
+                # What was said of its end may have been lost by an interrupt.
+                self._status = 128 + signal.SIGKILL if self._status is None else self._status
             case ("exited", int(code), int(ended)):
                 self._status = code if code >= 0 else 128 - code
                 self._exited_ns = ended
@@ -182,7 +223,7 @@ class Detached(Process):
 
     def _take(self, received: tuple[object, list[int]] | None) -> None:
         if received is None:
-            self._status = 0
+            self._is_over, self._status = True, 0
         else:
             super()._take(received)
 
@@ -190,6 +231,6 @@ class Detached(Process):
 def _receive(channel: socket.socket, timeout: float | None) -> tuple[object, list[int]] | None:
     channel.settimeout(timeout)
     try:
-        return wire.receive(channel)
+        return wire.receive_packet(channel)
     except ConnectionResetError:
         return None

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # What libseccomp calls the calls behind socketcall(2) and ipc(2): a base minus the first argument.
 _MULTIPLEXED = {range(-120, -100): "socketcall", range(-224, -200): "ipc"}
 _COUNTED = 600
+_BEFORE_EXIT = 100
 _AUDIT_64BIT = 0x80000000
 _AUDIT_MIPS64_N32 = 0x20000000
 
@@ -74,8 +75,8 @@ class Numbers:
             multiplexer = self._resolve(through)
             if number in calls and multiplexer >= 0:
                 yield multiplexer, calls.stop - number
-                if name in self._numbered():
-                    yield self._numbered()[name], None
+                if name in self.by_name():
+                    yield self.by_name()[name], None
 
     def _resolve(self, name: str) -> int:
         if not (name.isascii() and name.isidentifier()):
@@ -83,10 +84,10 @@ class Numbers:
         number: int = self._library.seccomp_syscall_resolve_name_arch(self._token, name.encode())
         return number
 
-    def _numbered(self) -> dict[str, int]:
-        """Numbers by name, also of calls that libseccomp, asked by name, finds behind socketcall and ipc."""
+    def by_name(self) -> dict[str, int]:
+        """All of its calls, also those that libseccomp, asked by name, finds behind socketcall and ipc."""
         if not self._names:
-            first = self._resolve("exit")
+            first = max(0, self._resolve("exit") - _BEFORE_EXIT)
             for number in range(first, first + _COUNTED):
                 address = self._library.seccomp_syscall_resolve_num_arch(self._token, number)
                 if address:

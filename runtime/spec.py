@@ -1,7 +1,6 @@
 """What a container is to be: data only, checked when made."""
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -10,12 +9,11 @@ from pathlib import Path
 
 from runtime import capabilities, syscalls
 from tare.errors import UsageError
+from tare.hostname import check_hostname
 
 MINIMUM_MEMORY = 4 << 20
 """Bytes below which no process gets as far as its own code; Docker's own minimum is 6 MiB."""
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_SIZE = re.compile(r"(\d+)([kmgt]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
-_HOSTNAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?", re.ASCII)
 
 
 class Namespace(Enum):
@@ -204,16 +202,13 @@ class ContainerSpec:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "argv", tuple(self.argv))
-        if not self.argv or not self.argv[0]:
+        if not self.argv:
             raise UsageError("no command given", "name a command of the image")
         if any("\0" in text for text in (*self.argv, *self.env, *self.env.values(), self.cwd)):
             raise UsageError("a NUL character in the command or its environment", "leave it out")
         if not self.cwd.startswith("/"):
             raise UsageError(f"the working directory {self.cwd!r} is relative", "give an absolute path")
-        if not _HOSTNAME.fullmatch(self.hostname):
-            raise UsageError(
-                f"{self.hostname!r} is no hostname", "use up to 64 letters, digits, dots and hyphens"
-            )
+        check_hostname(self.hostname)
         if self.uid < 0 or self.gid < 0:
             raise UsageError(f"user {self.uid}:{self.gid} has no meaning", "ids are 0 or more")
         self._check_namespaces()
@@ -245,15 +240,3 @@ class ContainerSpec:
         """Ids on the host of the user that is root inside."""
         outside = next((ids.outside for ids in self.mappings if ids.inside == 0), 0)
         return outside, outside
-
-
-def parse_size(text: str) -> int:
-    """Bytes from a size as Docker writes it: digits, and k, m, g or t for powers of 1024.
-
-    Raises:
-        UsageError: the text is no size.
-    """
-    matched = _SIZE.fullmatch(text.strip())
-    if not matched or int(matched[1]) == 0 or len(matched[1]) > 18:
-        raise UsageError(f"{text!r} is no size", "write bytes or a number with k, m, g or t, such as 64m")
-    return int(matched[1]) << (10 * " kmgt".index(matched[2].lower() or " "))

@@ -14,14 +14,26 @@ _SECONDS_TO_GO = 10
 def leftovers(state: State) -> list[str]:
     """Processes, mounts, cgroups and links that carry the name of this root, and instances' files."""
     roots = (str(state.data), str(state.run))
-    found = [
-        f"process {process.pid}: {' '.join(argv)}" for process, argv in _processes() if _names(argv, roots)
-    ]
+    found = _remaining(roots)
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     found += [f"mount {line}" for line in mounts if any(root in line for root in roots)]
     cgroups = (Path(parent, name) for parent, names, _ in os.walk("/sys/fs/cgroup") for name in names)
     found += [f"cgroup {path}" for path in cgroups if state.tag in path.name]
     return found + [f"link {name}" for name in _links(state.tag)]
+
+
+def _remaining(roots: tuple[str, str]) -> list[str]:
+    """Processes of those roots; a monitor that has removed its container is about to end."""
+    deadline = time.monotonic() + _SECONDS_TO_GO
+    while True:
+        found = [
+            f"process {process.pid}: {' '.join(argv)}"
+            for process, argv in _processes()
+            if _names(argv, roots)
+        ]
+        if not found or time.monotonic() > deadline:
+            return found
+        time.sleep(0.02)
 
 
 def _links(tag: str) -> list[str]:

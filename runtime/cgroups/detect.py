@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runtime.cgroups.protocol import Driver
 
-__all__ = ["driver", "hierarchies"]
+__all__ = ["controllers", "driver", "hierarchies"]
 
 _LIMITING = frozenset((*CONTROLLERS, "devices", "cpuacct"))
 
@@ -44,3 +44,10 @@ def driver(parent: str, mountinfo: str | None = None) -> Driver:
     from runtime.cgroups.none import DriverNone
 
     return DriverNone()
+
+
+def controllers(used: Driver) -> list[str]:
+    """The controllers that the groups of containers have, by name, where the driver is in use."""
+    if used.unified or not used.controllers:
+        return sorted(used.controllers)
+    return sorted(name for each in mounted()[0] for name in each.controllers if "=" not in name)

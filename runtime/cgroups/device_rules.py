@@ -27,8 +27,16 @@ DEFAULTS: tuple[Rule, ...] = tuple((True, *rule) for rule in devices.CGROUP_RULE
 def ordered(given: Sequence[dict[str, Any]]) -> list[Rule]:
     """The rules in force: nothing is allowed, then the given ones, then what is always allowed.
 
-    The type is `c`, `b`, or `a` for each and every device. Tunnels are among what is always allowed because
-    runc has them, and images rely on it.
+    Tunnels are among what is always allowed because runc has them, and images rely on it.
+
+    Raises:
+        CgroupError: a type, an access or a number no device can have.
+    """
+    return [*parsed(given), *DEFAULTS, (True, *devices.TUNNEL_RULE)]
+
+
+def parsed(given: Sequence[dict[str, Any]]) -> list[Rule]:
+    """The rules of a specification, whose type is `c`, `b`, or `a` for each and every device.
 
     Raises:
         CgroupError: a type, an access or a number no device can have.
@@ -46,7 +54,7 @@ def ordered(given: Sequence[dict[str, Any]]) -> list[Rule]:
             rules = [(allow, "a", ANY, ANY, _ALL)]
         else:
             rules += [(allow, each, major, minor, access) for each in ("cb" if kind == "a" else kind)]
-    return [*rules, *DEFAULTS, (True, *devices.TUNNEL_RULE)]
+    return rules
 
 
 def _number(given: int | None) -> int:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _INFINITY = (1 << 64) - 1
 _DEFAULT_PERIOD = 100_000
 _GRAIN = 10_000
+_MOST_PROCESSORS = 1 << 16
+"""More than any kernel is built for (CONFIG_NR_CPUS), and few enough for a mask."""
 """Microseconds a second: systemd thinks in hundredths of a processor."""
 
 
@@ -54,7 +56,10 @@ def bits(text: str) -> bytes:
     try:
         for part in text.split(","):
             first, _, last = part.strip().partition("-")
-            for number in range(int(first), int(last or first) + 1):
+            low, high = int(first), int(last or first)
+            if high >= _MOST_PROCESSORS:
+                raise ValueError
+            for number in range(low, high + 1):
                 mask |= 1 << number
     except ValueError:
         raise CgroupError(f"{text!r} is no list of processors or nodes", "write it as in 0-2,7") from None

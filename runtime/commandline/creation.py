@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from runtime.commandline import limit_options
 from runtime.commandline.messages import warn
-from runtime.making import RunOptions, devices, environment, limits, mounts, networks, security, settings
+from runtime.making import RunOptions, devices, limits, mounts, networks, security, settings
+from tare import environment, ports
 from tare.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
-    from runtime.image.platform import Platform
     from runtime.image.store import ImageStore, StoredImage
     from runtime.lifecycle.containers import Containers
     from runtime.lifecycle.settings import LogOptions, Mount, Networking, Settings
@@ -88,45 +88,23 @@ def find(store: "ImageStore", driver: "Driver", options: argparse.Namespace) -> 
         ImageError: there is none.
         RegistryError: the registry fails or has none.
     """
+    from runtime.image import finding
     from runtime.image.platform import Platform
 
     platform = Platform.parse(options.platform) if options.platform else None
-    if options.pull != "always":
-        try:
-            return _checked(store.get(options.image, platform), platform)
-        except ImageError:
-            if options.pull == "never" or not _has_registry(options.image):
-                raise
-    from runtime.commandline.transfers import progress
-    from runtime.image.fetching import fetch
 
-    if not options.quiet:
-        print(f"pulling {options.image}", file=sys.stderr)
-    # What goes to standard output is the container's.
-    quiet = options.quiet or not sys.stderr.isatty()
-    with progress("", "", quiet=quiet) as tell:
-        return fetch(store, driver, options.image, platform=platform, progress=tell).image
+    def bring() -> "StoredImage":
+        from runtime.commandline.transfers import progress
+        from runtime.image.fetching import fetch
 
+        if not options.quiet:
+            print(f"pulling {options.image}", file=sys.stderr)
+        # What goes to standard output is the container's.
+        quiet = options.quiet or not sys.stderr.isatty()
+        with progress("", "", quiet=quiet) as tell:
+            return fetch(store, driver, options.image, platform=platform, progress=tell).image
 
-def _checked(image: "StoredImage", platform: "Platform | None") -> "StoredImage":
-    """The image, which a platform that is asked for has to be that of."""
-    config = image.config
-    if platform and (platform.os, platform.architecture) != (config.os, config.architecture):
-        raise ImageError(
-            f"image {image.names[0] if image.names else image.id} is for {config.os}/{config.architecture}",
-            f"pull it for {platform.os}/{platform.architecture}, or leave --platform out",
-        )
-    return image
-
-
-def _has_registry(image: str) -> bool:
-    from runtime.image.reference import Reference
-    from runtime.image.registry_config import Registries
-
-    try:
-        return bool(Reference.parse(image).host or Registries.load().default)
-    except UsageError:
-        return False
+    return finding.find(store, options.image, platform=platform, pull=options.pull, fetch=bring)
 
 
 def read(options: argparse.Namespace, containers: "Containers") -> RunOptions:
@@ -139,7 +117,8 @@ def read(options: argparse.Namespace, containers: "Containers") -> RunOptions:
     Raises:
         UsageError: an option has no meaning, or two exclude each other.
     """
-    from runtime.lifecycle.settings import RestartPolicy, signal_number
+    from runtime.lifecycle.settings import RestartPolicy
+    from tare.signals import signal_number
 
     own_limits = limit_options.limits(options)
     memory = limits.memory(swappiness=options.memory_swappiness, oom_kill_disable=options.oom_kill_disable)
@@ -148,6 +127,8 @@ def read(options: argparse.Namespace, containers: "Containers") -> RunOptions:
         for name in ("device_read_bps", "device_write_bps", "device_read_iops", "device_write_iops")
     }
     resources = limit_options.resources(options, memory, **throttles)
+    if options.device_cgroup_rule:
+        resources["devices"] = list(map(devices.rule, options.device_cgroup_rule))
     limit_options.check_swap(own_limits.memory, resources.get("memory", {}))
     if options.userns not in ("", "host"):
         raise UsageError(f"--userns {options.userns} isn't supported", "leave it out")
@@ -241,7 +222,7 @@ def _others(options: argparse.Namespace, containers: "Containers") -> "tuple[Mou
 
 def _networking(options: argparse.Namespace) -> "Networking":
     from runtime.lifecycle.settings import Networking
-    from runtime.network.resolver import Alias, Resolver
+    from tare.resolver import Alias, Resolver
 
     mode, connections = networks.connections(
         options.network,
@@ -250,7 +231,7 @@ def _networking(options: argparse.Namespace) -> "Networking":
         address6=options.ip6,
         mac=options.mac_address,
     )
-    publish = networks.published(options.publish)
+    publish = ports.published(options.publish)
     if mode == "host" and (publish or options.publish_all):
         warn("published ports mean nothing on the host's network")
         publish = ()
@@ -278,7 +259,7 @@ def _log(options: argparse.Namespace) -> "LogOptions":
     number = given.get("max-file", "1")
     if not (number.isascii() and number.isdigit() and len(number) < 6):
         raise UsageError(f"--log-opt max-file={number} is no number", "write one such as 3")
-    return LogOptions(_size(given.get("max-size", "")), int(number))
+    return LogOptions(_size(given.get("max-size", "")), int(number), options.log_driver)
 
 
 def _shared(option: str, text: str) -> str:
@@ -296,6 +277,6 @@ def _setting(text: str) -> tuple[str, str]:
 
 
 def _size(text: str) -> int | None:
-    from runtime.spec import parse_size
+    from tare.sizes import parse_size
 
     return parse_size(text) if text else None

@@ -29,7 +29,7 @@ def _general(parser: argparse.ArgumentParser) -> None:
     add("--restart", metavar="POLICY", default="no", help="no, on-failure[:N], always or unless-stopped")
     add("--stop-signal", metavar="SIGNAL", help="what asks it to end")
     add("--stop-timeout", metavar="SECONDS", type=int, help="how long it has for that")
-    add("--log-driver", choices=["json-file"], help="how its output is kept")
+    add("--log-driver", metavar="DRIVER", default="json-file", help="json-file, or none to keep no output")
     add("--log-opt", metavar="NAME=VALUE", action="append", default=[], help="max-size or max-file")
     add("--pull", choices=["always", "missing", "never"], default="missing", help="whether to pull the image")
     add("--platform", metavar="OS/ARCH", default="", help="which variant of the image")
@@ -91,6 +91,13 @@ def _privileges(parser: argparse.ArgumentParser) -> None:
     add("--no-seccomp", action="store_true", help="the same as --security-opt seccomp=unconfined")
     add("--privileged", action="store_true", help="all capabilities and devices, nothing filtered or hidden")
     add("--device", metavar="PATH", action="append", default=[], help="a device of the host")
+    add(
+        "--device-cgroup-rule",
+        metavar="RULE",
+        action="append",
+        default=[],
+        help="devices it may use, such as 'c 10:229 rwm'",
+    )
     add("--read-only", action="store_true", help="make the root read-only")
     add("--pid", metavar="MODE", default="", help="host or container:NAME")
     add("--ipc", metavar="MODE", default="", help="host, private or container:NAME")

@@ -57,9 +57,10 @@ def dispatch(arguments: Sequence[str]) -> int:
     Raises:
         SystemExit: help was asked for and printed.
     """
-    failure = ExitCode.FAILED
+    failure = ExitCode.ENGINE
     try:
         words, rest = _global_options(list(arguments))
+        failure = ExitCode.FAILED
         module, words, rest = _find(words, rest)
         failure = getattr(module, "FAILURE", failure)
         if hasattr(module, "__path__"):
@@ -85,14 +86,15 @@ def dispatch(arguments: Sequence[str]) -> int:
 def _status(error: TareError, failure: int) -> int:
     if error.exit_code in _CHILDS_OWN:
         return error.exit_code
-    is_usage = isinstance(error, UsageError) and failure == ExitCode.FAILED
-    return ExitCode.USAGE if is_usage else failure
+    # As Docker has it, an option that there isn't is always a fault of the engine's.
+    is_option = isinstance(error, UsageError) and error.exit_code == ExitCode.ENGINE
+    return error.exit_code if is_option else failure
 
 
 def _run(module: Any, words: str, arguments: list[str]) -> int:
-    from runtime.commandline.parser import Parser
+    from tare.parser import Parser
 
-    parser = Parser(words, module.SUMMARY)
+    parser = Parser(f"tarebox {words}", module.SUMMARY)
     module.add_arguments(parser)
     options, state = parser.read(arguments), State.default()
     if not getattr(module, "ON_HOST", False):

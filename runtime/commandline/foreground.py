@@ -1,7 +1,6 @@
 """A container in the foreground: its output is ours, and what we are told or typed is its."""
 
 import os
-import signal
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -9,11 +8,12 @@ from functools import partial
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Self
 
-from runtime.commandline.detaching import DetachKeys
 from runtime.commandline.messages import complain
 from runtime.commandline.pump import Attached, Pump
 from runtime.commandline.terminal import Raw, size
 from runtime.lifecycle.errors import NoSuchContainerError, StatusError
+from runtime.light import signal
+from tare.detaching import DetachKeys
 from tare.errors import TareError, UsageError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Signals:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         for number, before in self._before.items():
-            signal.signal(number, before)  # type: ignore[arg-type]
+            signal.signal(number, before)
         self.let_through()
 
 
@@ -72,7 +72,7 @@ class Wishes:
 
     Args:
         stdin: whether it gets our input.
-        keys: what leaves it running when it is typed, see runtime.commandline.detaching; nothing when None.
+        keys: what leaves it running when it is typed, see tare.detaching; nothing when None.
         proxies: whether signals are passed on to it.
         streams: which of its output is ours.
     """

@@ -2,7 +2,7 @@
 
 import argparse
 
-DETACH_KEYS = "ctrl-p,ctrl-q"
+from tare.detaching import DETACH_KEYS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

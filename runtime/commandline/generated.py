@@ -4,9 +4,6 @@ They compile the same texts at every start. Those texts and their code are in a 
 which setup.py writes with `record`; what isn't in it is compiled as usual, and so is all in an interpreter of
 another version. `exec` is where `dataclasses` compiles the methods it writes, and `re._compiler.compile` is
 where `re` compiles a pattern that isn't in its cache (the standard library's 3.11).
-
-Nor does `dataclasses` get `inspect`, which takes as long to import as ten of our modules, before it asks for
-it: that is for classes without a docstring, and ours have one.
 """
 
 import _sre  # type: ignore[import-not-found]
@@ -15,7 +12,6 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 _VERSION = (sys.version, _sre.MAGIC)
@@ -37,7 +33,6 @@ def install(file: str) -> None:
         code = known.get(text)
         exec(text if code is None else marshal.loads(code), *spaces)  # noqa: S102 - as it stands there
 
-    _postpone_inspect()
     _shadow(execute)
     _take_patterns(patterns)
 
@@ -90,21 +85,6 @@ def _take_patterns(patterns: Mapping[_Pattern, bytes]) -> None:
         return _sre.compile(pattern, *marshal.loads(known)) if known else compile_pattern(pattern, flags)
 
     compiler.compile = take
-
-
-class _Postponed(ModuleType):
-    """A module that is imported when something of it is asked for."""
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(import_module(self.__name__), name)
-
-
-def _postpone_inspect() -> None:
-    if "inspect" not in sys.modules:
-        # Not importlib.util.LazyLoader, whose module is loaded by the second import of it.
-        sys.modules["inspect"] = _Postponed("inspect")
-        import_module("dataclasses")
-        del sys.modules["inspect"]
 
 
 def _shadow(execute: Callable[..., None]) -> None:

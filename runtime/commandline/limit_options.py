@@ -1,6 +1,7 @@
 """The options that limit a container, of `run`, `create` and `update`."""
 
 import argparse
+import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,11 +36,12 @@ def limits(options: argparse.Namespace) -> "Limits":
     Raises:
         UsageError: a value without meaning.
     """
-    from runtime.spec import Limits, parse_size
+    from runtime.spec import Limits
+    from tare.sizes import parse_size
 
     return Limits(
         memory=parse_size(options.memory) if options.memory else None,
-        cpus=_number(options.cpus, float, "--cpus") if options.cpus is not None else None,
+        cpus=_processors(options.cpus) if options.cpus is not None else None,
         pids=options.pids_limit if options.pids_limit is not None and options.pids_limit > 0 else None,
     )
 
@@ -91,6 +93,16 @@ def check_swap(memory: int | None, section: Mapping[str, Any]) -> None:
         raise UsageError("--memory-swap is memory and swap together", "give at least what --memory has")
     if memory is not None and reservation > memory:
         raise UsageError("--memory-reservation is above --memory", "give less")
+
+
+def _processors(text: str) -> float:
+    number, there = _number(text, float, "--cpus"), len(os.sched_getaffinity(0))
+    if number > there:
+        raise UsageError(
+            f"--cpus {text} is out of range: 0.01 to {there}.00, as there are only {there} CPUs available",
+            "ask for less",
+        )
+    return number
 
 
 def _number(text: str, kind: Callable[[str], _Number], option: str) -> _Number:

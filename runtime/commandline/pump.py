@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from runtime.commandline import terminal
-from runtime.commandline.detaching import DetachKeys
+from tare.detaching import DetachKeys
 
 if TYPE_CHECKING:
     from runtime.lifecycle.attach import Connection

@@ -3,6 +3,7 @@
 import argparse
 import os
 
+from tare.detaching import DETACH_KEYS
 from tare.state import State
 
 SUMMARY = "run one more command in a running container"
@@ -13,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Its options and arguments."""
     add = parser.add_argument
     add("-d", "--detach", action="store_true", help="don't wait for it")
+    add("--detach-keys", metavar="KEYS", default=DETACH_KEYS, help="what leaves it running")
     add("-e", "--env", metavar="NAME[=VALUE]", action="append", default=[], help="a variable")
     add("--env-file", metavar="FILE", action="append", default=[], help="variables, one a line")
     add("-i", "--interactive", action="store_true", help="let it have our input")
@@ -28,12 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, state: State) -> int:
     """Run it; the exit status is that of the command."""
     from runtime.commandline.foreground import Wishes, converse
+    from runtime.commandline.leaving import leave
     from runtime.commandline.pump import Console
     from runtime.commandline.terminal import size
     from runtime.lifecycle.containers import Containers
-    from runtime.making import environment
+    from tare import environment
 
-    wishes = Wishes(options.interactive)
+    wishes = Wishes(options.interactive, keys=options.detach_keys)
     if not options.detach:
         wishes.check(tty=options.tty)
     asked = {
@@ -59,6 +62,6 @@ def run(options: argparse.Namespace, state: State) -> int:
                 os.close(null)
         assert execution
         with execution:
-            if options.tty:
-                converse(Console(execution.console), wishes, tty=True)
+            if options.tty and converse(Console(execution.console), wishes, tty=True):
+                leave(execution.console)
             return execution.wait()

@@ -19,6 +19,7 @@ _LINES = (
     ("Cgroup Driver", "CgroupDriver"),
     ("Cgroup Version", "CgroupVersion"),
     ("Cgroup Controllers", "CgroupControllers"),
+    ("Network Programs", "NetworkPrograms"),
     ("Security Options", "SecurityOptions"),
     ("Kernel Version", "KernelVersion"),
     ("Operating System", "OperatingSystem"),
@@ -63,6 +64,7 @@ def _known(state: State) -> dict[str, Any]:
     import os
     from importlib import metadata
 
+    from runtime import doctor_rootless
     from runtime.cgroups import detect
     from runtime.image.registry_config import Registries
     from runtime.image.store import ImageStore
@@ -84,7 +86,8 @@ def _known(state: State) -> dict[str, Any]:
         "LoggingDriver": "json-file",
         "CgroupDriver": "cgroupfs" if groups.controllers else "none",
         "CgroupVersion": "2" if groups.unified else "1",
-        "CgroupControllers": sorted(groups.controllers),
+        "CgroupControllers": detect.controllers(groups),
+        "NetworkPrograms": list(doctor_rootless.network_programs()),
         "SecurityOptions": ["name=seccomp,profile=builtin", *(["name=rootless"] if _is_rootless() else [])],
         "KernelVersion": host.release,
         "OperatingSystem": _system(),

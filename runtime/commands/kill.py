@@ -19,7 +19,7 @@ def run(options: argparse.Namespace, state: State) -> int:
     """Print the name of each that was sent it."""
     from runtime.commandline.each import each
     from runtime.lifecycle.containers import Containers
-    from runtime.lifecycle.settings import signal_number
+    from tare.signals import signal_number
 
     number = signal_number(options.signal)
     with Containers(state) as containers:

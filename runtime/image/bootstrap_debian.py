@@ -6,13 +6,13 @@ import select
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from runtime.image.bootstrap import image_config, source_date_epoch
 from runtime.image.making import import_archive
 from runtime.image.registry_errors import printable
 from runtime.image.store import ImageStore, StoredImage
+from tare import apt
 from tare.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def bootstrap_debian(
     for package in packages:
         if not _PACKAGE.fullmatch(package):
             raise UsageError(f"{package!r} is not a package's name", "name packages as apt-get install does")
-    host_suite = _host_suite()
+    host_suite = apt.suite()
     suite = suite or host_suite
     if not suite:
         raise ImageError("this host's release has no name", "name the suite, as bookworm")
@@ -65,7 +65,7 @@ def bootstrap_debian(
         f"--customize-hook={_LOGS}",
         suite,
         "-",
-        *(_sources() if suite == host_suite else ()),
+        *(map(str, apt.sources()) if suite == host_suite else ()),
     ]
     with store.content.adding():
         with _running(command, epoch) as archive:
@@ -80,24 +80,6 @@ def _program() -> str:
     if not found:
         raise ImageError("no mmdebstrap on this host", "install the package mmdebstrap (Debian, Ubuntu)")
     return found
-
-
-def _sources() -> list[str]:
-    """The files in which the host's apt has its sources (sources.list(5))."""
-    directory = Path("/etc/apt")
-    parts = sorted((directory / "sources.list.d").glob("*"))
-    paths = [directory / "sources.list", *(path for path in parts if path.suffix in (".list", ".sources"))]
-    return [str(path) for path in paths if path.is_file()]
-
-
-def _host_suite() -> str:
-    """The name of the release that runs here, or "" (os-release(5))."""
-    import platform
-
-    try:
-        return platform.freedesktop_os_release().get("VERSION_CODENAME", "")
-    except OSError:
-        return ""
 
 
 @contextmanager

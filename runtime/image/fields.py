@@ -1,8 +1,8 @@
 """JSON objects of strangers, read field by field; what is not asked for is kept."""
 
-import json
 from typing import Any
 
+from runtime import light
 from tare.errors import ImageError
 
 
@@ -27,7 +27,7 @@ class Fields:
     def parse(cls, data: bytes, what: str) -> "Fields":
         """The object a document consists of."""
         try:
-            return cls(json.loads(data), what)
+            return cls(light.loads(data.decode()), what)
         except (ValueError, RecursionError) as error:
             raise ImageError(f"{what} is not JSON", "the image is broken, get it again") from error
 
@@ -92,6 +92,8 @@ class Fields:
 
 def document(fields: dict[str, Any]) -> bytes:
     """A JSON document without empty fields (a list stays), the same bytes for the same fields."""
+    import json
+
     return json.dumps(without_empty(fields), ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -1,7 +1,6 @@
 """The file that says which images there are and how they are called."""
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +54,8 @@ class NamesFile:
             os.close(lock)
 
     def _write(self, names: Names) -> None:
+        import json
+
         images = [{"root": root.fields(), "names": sorted(texts)} for root, texts in names.items()]
         new = self._path.with_suffix(".new")
         with new.open("w") as file:

@@ -2,13 +2,13 @@
 
 import os
 import select
-import socket
 import struct
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 from runtime.lifecycle.record import Record
+from runtime.light import socket
 
 _PACKET = 16385
 _INPUT = 16383

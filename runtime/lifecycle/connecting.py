@@ -9,13 +9,14 @@ from runtime.lifecycle.directory import Directory
 from runtime.lifecycle.errors import StatusError
 from runtime.lifecycle.record import Record
 from runtime.lifecycle.settings import Networking
-from runtime.network import mode, resolver
-from runtime.network.model import Connection, Published, check_host
+from runtime.network import mode
+from runtime.network.model import Connection, check_host
 from runtime.network.networks import Networks
-from runtime.network.ports import parse
 from runtime.network.sandbox import Sandbox
 from runtime.spec import Bind, ContainerSpec, Namespace
+from tare import resolver
 from tare.errors import NetworkError, UsageError
+from tare.ports import Published, parse
 from tare.state import State
 
 _FILES = ("hostname", "hosts", "resolv.conf")

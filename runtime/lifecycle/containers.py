@@ -1,9 +1,9 @@
 """All persistent containers of a state, and what can be done with them; no daemon has to run for it."""
 
-import socket
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,6 +14,7 @@ from runtime.lifecycle.attach import Connection
 from runtime.lifecycle.handling import Handling
 from runtime.lifecycle.record import Record
 from runtime.lifecycle.settings import Settings
+from runtime.light import socket
 from tare.state import State
 
 _Ids = list[str]
@@ -81,7 +82,7 @@ class Containers(Handling):
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            with theirs:
+            with closing(theirs):
                 record = self._start(name, theirs.fileno(), terminal)
         except BaseException:
             ours.close()

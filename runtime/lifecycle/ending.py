@@ -2,13 +2,13 @@
 
 import os
 import select
-import signal
 import time
 from contextlib import suppress
 
 from runtime.lifecycle import starting
 from runtime.lifecycle.attach import Connection
 from runtime.lifecycle.record import Record
+from runtime.light import signal
 
 
 def begin(record: Record) -> bool:

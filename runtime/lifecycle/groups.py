@@ -23,7 +23,7 @@ def create(state: State, identity: str, spec: ContainerSpec, resources: Mapping[
         CgroupError: no write access, or the host refuses a limit.
     """
     remove(state, identity)
-    rules = device_nodes.rules(spec)
+    rules = device_nodes.rules(spec, resources.get("devices", ()))
     version, paths, tops = _places(state, identity, device_nodes.PARENT if rules else "")
     groups = Manager(version, paths, made=dict.fromkeys(paths.values()), tops=tops)
     try:

@@ -1,6 +1,5 @@
 """What can be done with the containers of a state without starting a process in them."""
 
-import signal
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -13,6 +12,7 @@ from runtime.lifecycle.errors import NoSuchContainerError, StatusError
 from runtime.lifecycle.record import Record
 from runtime.lifecycle.settings import RestartPolicy
 from runtime.lifecycle.viewing import Viewing
+from runtime.light import signal
 from runtime.network import model
 from runtime.spec import Limits
 from tare.state import State

@@ -8,9 +8,9 @@ from runtime import capabilities
 from runtime.lifecycle.record import Record
 from runtime.lifecycle.roots import Roots
 from runtime.lifecycle.settings import Mount, Settings
-from runtime.network.model import Published
 from runtime.spec import ContainerSpec, Namespace
 from tare.errors import TareError
+from tare.ports import Published
 from tare.state import State
 
 _CPU = {
@@ -39,7 +39,7 @@ def host_config(settings: Settings) -> dict[str, Any]:
     kept = [mount for mount in settings.mounts if mount.kind != "tmpfs" and mount.source]
     return {
         "Binds": [*map(_bind, kept), *_binds_of(spec)] or None,
-        "LogConfig": {"Type": "json-file", "Config": _log(settings)},
+        "LogConfig": {"Type": settings.log.driver, "Config": _log(settings)},
         "NetworkMode": networking.mode,
         "PortBindings": _bindings(networking.publish),
         "PublishAllPorts": networking.publish_all,
@@ -69,6 +69,7 @@ def host_config(settings: Settings) -> dict[str, Any]:
             {"PathOnHost": each.source, "PathInContainer": each.target, "CgroupPermissions": each.access}
             for each in spec.devices
         ],
+        "DeviceCgroupRules": list(map(_rule, settings.resources.get("devices", ()))) or None,
         "Ulimits": [
             {"Name": _ULIMITS[each.resource], "Hard": each.hard, "Soft": each.soft} for each in spec.rlimits
         ],
@@ -157,6 +158,10 @@ def _log(settings: Settings) -> dict[str, str]:
     if settings.log.max_size is None:
         return {}
     return {"max-size": str(settings.log.max_size), "max-file": str(settings.log.max_file)}
+
+
+def _rule(rule: Mapping[str, Any]) -> str:
+    return f"{rule['type']} {rule.get('major', '*')}:{rule.get('minor', '*')} {rule['access']}"
 
 
 def _security(spec: ContainerSpec) -> list[str]:

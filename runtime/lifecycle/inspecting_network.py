@@ -5,10 +5,11 @@ from typing import Any
 
 from runtime.lifecycle.connecting import connections
 from runtime.lifecycle.record import Record
-from runtime.network.model import DEFAULT, Connection, Endpoint, Network, Published
+from runtime.network.model import DEFAULT, Connection, Endpoint, Network
 from runtime.network.networks import Networks
 from runtime.network.sandbox import Sandbox
 from tare.errors import NetworkError
+from tare.ports import Published
 from tare.state import State
 
 _NOWHERE = {

@@ -12,9 +12,8 @@ from runtime.lifecycle.logs import timestamp
 from runtime.lifecycle.record import Record
 from runtime.lifecycle.roots import Roots
 from runtime.lifecycle.settings import HealthCheck
-from runtime.network.model import Published
-from runtime.network.ports import parse
 from tare.errors import UsageError
+from tare.ports import Published, parse
 from tare.state import State
 
 _NEVER = "0001-01-01T00:00:00Z"
@@ -34,7 +33,7 @@ def inspect(state: State, roots: Roots, record: Record) -> dict[str, Any]:
         "State": _state(record),
         "Image": settings.image_id or settings.image,
         **inspecting_network.files(state, record),
-        "LogPath": f"{record.path}/container.log",
+        "LogPath": "" if settings.log.driver == "none" else f"{record.path}/container.log",
         "Name": f"/{record.name}",
         "RestartCount": record.state.get("restarts", 0),
         "Driver": settings.driver or "overlay",

@@ -1,17 +1,20 @@
 """What a persistent container is, beyond what it runs: how it is watched, stopped, restarted and logged."""
 
 import re
-import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from runtime.network import mode, model, resolver
+from runtime.light import signal
+from runtime.network import mode, model
 from runtime.spec import ContainerSpec
+from tare import resolver
 from tare.errors import UsageError
+from tare.ports import Published
 
 _MOUNTS = ("bind", "volume", "tmpfs")
 _PROPAGATION = ("", "private", "rprivate", "shared", "rshared", "slave", "rslave")
+LOG_DRIVERS = ("json-file", "none")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", re.ASCII)
 
 
@@ -88,6 +91,7 @@ class LogOptions:
     Args:
         max_size: bytes of a file, None for no limit.
         max_file: how many files, with a limit of their size.
+        driver: `json-file`, or `none` for keeping none of it.
 
     Raises:
         UsageError: a value without meaning.
@@ -95,8 +99,16 @@ class LogOptions:
 
     max_size: int | None = None
     max_file: int = 1
+    driver: str = "json-file"
 
     def __post_init__(self) -> None:
+        if self.driver not in LOG_DRIVERS:
+            raise UsageError(
+                f"logger: no log driver named {self.driver!r} is registered",
+                f"use {' or '.join(LOG_DRIVERS)}",
+            )
+        if self.driver == "none" and (self.max_size is not None or self.max_file != 1):
+            raise UsageError("invalid logging opts for driver none", "leave --log-opt out")
         if self.max_file < 1 or (self.max_size is not None and self.max_size < 1):
             raise UsageError(
                 "a log keeps at least one file of one byte", "give larger numbers for max-size and max-file"
@@ -160,7 +172,7 @@ class Networking:
 
     mode: str = "bridge"
     connections: tuple[model.Connection, ...] = ()
-    publish: tuple[model.Published, ...] = ()
+    publish: tuple[Published, ...] = ()
     dns: resolver.Resolver = resolver.Resolver()  # noqa: RUF009 - frozen
     hosts: tuple[resolver.Alias, ...] = ()
     publish_all: bool = False
@@ -256,18 +268,3 @@ def check_name(name: str) -> str:
             f"{name!r} is no container name", "use two or more letters, digits, '_', '.' and '-'"
         )
     return name
-
-
-def signal_number(text: str) -> int:
-    """A signal from its number or name, with or without SIG.
-
-    Raises:
-        UsageError: there is none.
-    """
-    if text.isdecimal() and int(text) in signal.valid_signals():
-        return int(text)
-    name = text.upper()
-    found = getattr(signal.Signals, name if name.startswith("SIG") else f"SIG{name}", None)
-    if found is None:
-        raise UsageError(f"invalid signal: {text}", "see signal(7)")
-    return int(found)

@@ -1,7 +1,6 @@
 """Starting a container that outlives us, and starting or removing it again after its end."""
 
 import os
-import signal
 import sys
 import time
 from contextlib import suppress
@@ -18,6 +17,7 @@ from runtime.lifecycle.connecting import Connecting, connections
 from runtime.lifecycle.directory import Directory
 from runtime.lifecycle.record import Record, boot_id, has_ended
 from runtime.lifecycle.roots import Roots
+from runtime.light import signal
 from runtime.monitor import program
 from runtime.spec import Bind, ContainerSpec
 from tare.errors import TareError
@@ -199,7 +199,9 @@ def _delay(record: Record, restarts: int) -> int:
 def _options(state: State, record: Record, events: journal.Journal, delay: int) -> list[str]:
     settings = record.settings
     options = ["-e", str(events.path), "-d", journal.head(record.id, event_attributes(record))]
-    if settings.log.max_size is not None:
+    if settings.log.driver == "none":
+        options += ["-f", "0"]
+    elif settings.log.max_size is not None:
         options += ["-s", str(settings.log.max_size), "-f", str(settings.log.max_file)]
     if settings.health:
         options += ["-i", str(max(round(settings.health.interval * 1000), 1))]

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.lifecycle import ending, journal
 from runtime.lifecycle.directory import Directory
+from runtime.lifecycle.errors import StatusError
 from runtime.lifecycle.record import Record
 from runtime.lifecycle.roots import Roots
-from runtime.network.model import Published
 from runtime.storage.protocol import Driver
+from tare.ports import Published
 from tare.state import State
 
 if TYPE_CHECKING:
@@ -59,10 +60,17 @@ class Viewing:
 
         Raises:
             NoSuchContainerError: there is none.
+            StatusError: none of it is kept.
         """
         from runtime.lifecycle import logs
 
-        return logs.read(self.find(name), **options)
+        record = self.find(name)
+        if record.settings.log.driver == "none":
+            raise StatusError(
+                "configured logging driver does not support reading",
+                "make another one without --log-driver none",
+            )
+        return logs.read(record, **options)
 
     def top(self, name: str) -> "Sequence[usage.Process]":
         """The processes of a running container.

@@ -1,12 +1,16 @@
-"""Which devices of the host --device gives a container."""
+"""Which devices of the host --device gives a container, and --device-cgroup-rule lets it use."""
 
 import os
+import re
 import stat
 from pathlib import Path
 from posixpath import normpath
+from typing import Any
 
 from runtime.spec import Device
 from tare.errors import UsageError
+
+_RULE = re.compile(r"([acb]) ([0-9]{1,9}|\*):([0-9]{1,9}|\*) ([rwm]{1,3})", re.ASCII)
 
 
 def devices(text: str) -> tuple[Device, ...]:
@@ -26,6 +30,20 @@ def devices(text: str) -> tuple[Device, ...]:
     if not found:
         raise UsageError(f"--device {text!r}: there is no device {source}", "name one such as /dev/fuse")
     return found
+
+
+def rule(text: str) -> dict[str, Any]:
+    """From `TYPE MAJOR:MINOR ACCESS`, as an entry of `linux.resources.devices`.
+
+    Raises:
+        UsageError: it is no rule.
+    """
+    found = _RULE.fullmatch(text)
+    if not found:
+        raise UsageError(f"invalid device cgroup format {text!r}", "write such as 'c 10:229 rwm'")
+    kind, major, minor, access = found.groups()
+    numbers = {key: int(number) for key, number in (("major", major), ("minor", minor)) if number != "*"}
+    return {"allow": True, "type": kind, **numbers, "access": access}
 
 
 def _nodes(path: str) -> list[str]:

@@ -5,8 +5,9 @@ import resource
 import stat
 from typing import Any
 
-from runtime.spec import Rlimit, parse_size
+from runtime.spec import Rlimit
 from tare.errors import UsageError
+from tare.sizes import parse_size
 
 _RESOURCES = {
     name.removeprefix("RLIMIT_").lower(): number

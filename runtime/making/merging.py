@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime import users
-from runtime.lifecycle.settings import Settings, signal_number
-from runtime.making import environment, health, mounts, security
+from runtime.lifecycle.settings import Settings
+from runtime.making import health, mounts, security
 from runtime.making.options import RunOptions
 from runtime.network import mode
 from runtime.spec import DEFAULT_NAMESPACES, DEFAULT_PATH, ContainerSpec, Namespace
+from tare import environment
 from tare.errors import ImageError, UsageError
+from tare.signals import signal_number
 
 if TYPE_CHECKING:
     from runtime.image.config import ImageConfig

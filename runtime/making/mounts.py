@@ -6,8 +6,8 @@ from pathlib import Path
 from posixpath import normpath
 
 from runtime.lifecycle.settings import Mount
-from runtime.spec import parse_size
 from tare.errors import UsageError
+from tare.sizes import parse_size
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", re.ASCII)
 _PROPAGATIONS = ("private", "rprivate", "shared", "rshared", "slave", "rslave")

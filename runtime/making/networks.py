@@ -5,8 +5,9 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TypeVar
 
-from runtime.network import mode, ports
-from runtime.network.model import Connection, Published
+from runtime.network import mode
+from runtime.network.model import Connection
+from tare import ports
 from tare.errors import UsageError
 
 _Address = TypeVar("_Address", IPv4Address, IPv6Address)
@@ -55,15 +56,6 @@ def connections(
             f"--network {texts[0]} has no addresses or names of its own", "leave them out, or name a network"
         )
     return found[0].network, ()
-
-
-def published(texts: Iterable[str]) -> tuple[Published, ...]:
-    """The ports of each -p, each once.
-
-    Raises:
-        UsageError: one publishes none.
-    """
-    return tuple(dict.fromkeys(port for text in texts for port in ports.parse(text)))
 
 
 def exposed(texts: Iterable[str]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@
 #define LOG "container.log"
 
 long log_max_size;
-int log_max_files = 1;
+int log_max_files = 1; /* 0 for no log at all */
 static int log_fd = -1;
 static off_t log_size;
 
@@ -29,6 +29,8 @@ void log_open(void)
 {
     struct stat status;
 
+    if (!log_max_files)
+        return;
     log_fd = open(LOG, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     log_size = log_fd >= 0 && !fstat(log_fd, &status) ? status.st_size : 0;
 }
@@ -131,7 +133,7 @@ static void take(struct stream *stream, size_t size)
 
 void log_output(struct stream *stream, const char *data, size_t size)
 {
-    while (size) {
+    while (log_max_files && size) {
         size_t space = sizeof stream->line - stream->length;
         const char *end = memchr(data, '\n', size);
         size_t part = end ? (size_t)(end - data) + 1 : size;

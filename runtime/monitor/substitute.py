@@ -28,7 +28,7 @@ class _Log:
     def __init__(self, max_size: int, max_files: int) -> None:
         self._max_size = max_size
         self._max_files = max_files
-        self._file = open(_LOG, "ab", 0)  # noqa: SIM115 - for as long as the container runs
+        self._file = open(_LOG if max_files else os.devnull, "ab", 0)  # noqa: SIM115 - for as long as it runs
 
     def write(self, stream: str, text: bytes) -> None:
         seconds, nanoseconds = divmod(time.time_ns(), 10**9)

@@ -9,14 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 
-from runtime.network import files, links, names, owner, place, resolver
+from runtime.network import files, links, names, owner, place
 from runtime.network.host import Host
 from runtime.network.membership import Membership
-from runtime.network.model import DEFAULT, Connection, Endpoint, Network, Published, check_host
+from runtime.network.model import DEFAULT, Connection, Endpoint, Network, check_host
 from runtime.network.registry import Registry
-from runtime.network.resolver import Alias, Resolver
 from runtime.network.sandbox import Attachment, Sandbox, attachment
+from tare import resolver
 from tare.errors import NetworkError
+from tare.ports import Published
+from tare.resolver import Alias, Resolver
 from tare.state import State
 
 

@@ -11,10 +11,11 @@ from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
 
 from runtime.network import files, links, netlink, place, sysctls
 from runtime.network.firewall import Firewall, Policy, choose
-from runtime.network.model import Endpoint, Network, Published
+from runtime.network.model import Endpoint, Network
 from runtime.network.ports import Ports, Target
 from runtime.network.registry import Registry
 from tare.errors import NetworkError
+from tare.ports import Published
 from tare.state import PREFIX, State
 
 

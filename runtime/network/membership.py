@@ -54,8 +54,9 @@ class Membership:
 
     def _lock(self, network: Network) -> str:
         path = self._path(network)
-        if not os.path.isdir(path):
-            os.makedirs(f"{path}/leases", 0o700, exist_ok=True)
+        leases = f"{path}/leases"
+        if not os.path.isdir(leases):
+            os.makedirs(leases, 0o700, exist_ok=True)
         return f"{path}/lock"
 
     def _path(self, network: Network) -> str:

@@ -10,7 +10,6 @@ from ipaddress import (
     IPv6Address,
     IPv6Interface,
     IPv6Network,
-    ip_address,
 )
 from typing import Any
 
@@ -121,42 +120,6 @@ class Connection:
             check_mac(self.mac)
         for alias in self.aliases:
             check_host(alias)
-
-
-@dataclass(frozen=True)
-class Published:
-    """A port of a container that the host answers for.
-
-    Args:
-        protocol: tcp, udp or sctp.
-        host: the host's address it is published on; all when None, all of one version when unspecified.
-        host_port: on the host; 0 for any free one.
-        port: in the container.
-    """
-
-    protocol: str
-    host: IPv4Address | IPv6Address | None
-    host_port: int
-    port: int
-
-    @property
-    def is_on_all(self) -> bool:
-        """Whether no particular address of the host is meant."""
-        return self.host is None or self.host.is_unspecified
-
-    def document(self) -> list[Any]:
-        """The port as JSON has it."""
-        return [self.protocol, str(self.host) if self.host else "", self.host_port, self.port]
-
-    @classmethod
-    def parse(cls, document: list[Any]) -> "Published":
-        """The port of a document that `document` made."""
-        protocol, host, host_port, port = document
-        return cls(protocol, ip_address(host) if host else None, host_port, port)
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if isinstance(self.host, IPv6Address) else str(self.host or "0.0.0.0")  # noqa: S104
-        return f"{host}:{self.host_port}->{self.port}/{self.protocol}"
 
 
 @dataclass(frozen=True)

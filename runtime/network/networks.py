@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Unpack
 
 from runtime.network import owner
@@ -48,6 +49,26 @@ class Networks(Attaching):
         network = self.get(reference)
         self._host.bring_up(network)
         return network
+
+    def adopt(self, container: str, link: str, keeper: str) -> None:
+        """Have a link that somebody else has put on the bridge be an attached container's only one.
+
+        Args:
+            container: its id.
+            link: the host's end.
+            keeper: a directory that exists as long as it does.
+
+        Raises:
+            NetworkError: it is not attached, or the kernel refuses.
+        """
+        with self._held(container) as held:
+            (endpoint,) = held.endpoints
+            plugged = replace(endpoint, link=link)
+            own = replace(held, owned=tuple(owner.owner(keeper))).with_endpoints([plugged])
+            own.save_owner()
+            own.save_links()
+            self._host.publish(own.published, container, plugged, self._registry.get(plugged.network))
+        self.announce(container)
 
     def containers(self, network: Network) -> tuple[Sandbox, ...]:
         """The containers that are on a network now, in the order in which they came."""

@@ -9,8 +9,8 @@ from dataclasses import replace
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from runtime.network.model import Published
 from runtime.rootless.userns import VARIABLE
+from tare.ports import Published
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")

@@ -1,5 +1,5 @@
 # ruff: noqa: PTH208 - plain strings; a start can't afford pathlib's detours
-"""Published ports: what `-p` says, and which of the host's ports are whose.
+"""Which of the host's ports are whose.
 
 A file a port and protocol lists who has it on which of the host's addresses; every call on Ports needs the
 lock of all ports held. That a port is free of others' sockets is found by binding it once. No process stays
@@ -8,22 +8,16 @@ behind to hold it, as the kernel itself rewrites the addresses.
 
 import errno
 import os
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from runtime.network import files, place, sysctls
-from runtime.network.model import Endpoint, Published
-from tare.errors import NetworkError, UsageError
+from runtime.network.model import Endpoint
+from tare.errors import NetworkError
+from tare.ports import Published
 
-_RANGE = r"(\d{1,5})(?:-(\d{1,5}))?"
-_TEXT = re.compile(
-    rf"(?:(?:(?P<host>\[[^\]]*\]|[^:\[\]]*):)?(?:{_RANGE})?:)?{_RANGE}(?:/(?P<protocol>[a-z]+))?",
-    re.ASCII | re.IGNORECASE,
-)
-_PROTOCOLS = ("tcp", "udp", "sctp")
 _ATTEMPTS = 64
 
 
@@ -45,33 +39,6 @@ class Target:
     def serves6(self) -> bool:
         """Whether the host answers for it on IPv6."""
         return self.address6 is not None and not isinstance(self.published.host, IPv4Address)
-
-
-def parse(text: str) -> tuple[Published, ...]:
-    """The ports of one `-p [[HOST:][PORT[-PORT]]:]PORT[-PORT][/PROTOCOL]`, one each of a range.
-
-    Raises:
-        UsageError: the text has another form, or the ranges don't match.
-    """
-    matched = _TEXT.fullmatch(text)
-    if not matched:
-        raise UsageError(f"{text!r} publishes no port", "write such as 8080:80, 127.0.0.1:53:53/udp or 80")
-    host = (matched["host"] or "").strip("[]")
-    _, host_first, host_last, first, last, _ = matched.groups()
-    protocol = (matched["protocol"] or "tcp").lower()
-    if protocol not in _PROTOCOLS:
-        raise UsageError(f"{protocol!r} in {text!r} is no protocol", "use tcp, udp or sctp")
-    inside = _range(first, last, text)
-    outside = _range(host_first, host_last, text) if host_first else [0] * len(inside)
-    if len(outside) != len(inside):
-        raise UsageError(f"the ranges in {text!r} differ in length", "give as many ports on either side")
-    try:
-        address = ip_address(host) if host else None
-    except ValueError:
-        raise UsageError(f"{host!r} in {text!r} is no address of this host", "write an IP address") from None
-    return tuple(
-        Published(protocol, address, there, here) for there, here in zip(outside, inside, strict=True)
-    )
 
 
 class Ports:
@@ -184,13 +151,6 @@ def _check(target: Target) -> None:
             f"the port {_shown(target.published)} can't be published: the container has no IPv6 address",
             "make its network with IPv6",
         )
-
-
-def _range(first: str, last: str | None, text: str) -> list[int]:
-    ports = list(range(int(first), int(last or first) + 1))
-    if not ports or ports[0] < 1 or ports[-1] > 65535:
-        raise UsageError(f"{text!r} names no port", "ports are 1 to 65535, and ranges ascend")
-    return ports
 
 
 def _overlap(one: Target, other: Target) -> bool:

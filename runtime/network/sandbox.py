@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runtime.network import files, owner
-from runtime.network.model import Endpoint, Published
+from runtime.network.model import Endpoint
 from runtime.spec import Bind
 from runtime.teardown import remove_tree
 from runtime.veth import Pluggable
+from tare.ports import Published
 
 if TYPE_CHECKING:
     from runtime.network.attaching import Attaching

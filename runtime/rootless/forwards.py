@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from runtime import light
-from runtime.network.model import Published
 from runtime.rootless import connection, slirp
 from tare.errors import NetworkError
+from tare.ports import Published
 
 _ADDRESS = "10.0.2.100"
 """Of that namespace, where they arrive."""

@@ -85,7 +85,7 @@ class Base:
 
     def await_go(self) -> None:
         """Wait until the engine has made what has to be made from outside."""
-        if not self._channel.recv(1):
+        if self._channel.recv(1) != b"g":
             os._exit(SETUP_FAILED)
 
     def session(self) -> None:

@@ -22,7 +22,9 @@ class Command(Base):
         syscalls.close_range(3, 0xFFFFFFFF, syscalls.CLOSE_RANGE_CLOEXEC)
         os.umask(0o022)
         candidates = (
-            [command] if "/" in command else [f"{part}/{command}" for part in path.split(":") if part]
+            [command]
+            if "/" in command
+            else [f"{part}/{command}" for part in path.split(":") if part and command]
         )
         failure: OSError = FileNotFoundError(errno.ENOENT, "not found")
         for candidate in candidates:

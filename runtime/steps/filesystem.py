@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -17,7 +18,7 @@ RESOLVE_NO_XDEV = 0x01
 """See openat2(2)."""
 _KERNEL_MOUNT = _IN_ROOT | syscalls.RESOLVE_NO_SYMLINKS
 _DEVICE_MODE = stat.S_IFCHR | 0o666
-_TRIES = 128
+_TRIES = 10_000
 
 
 def open_inside(directory: int, path: str, flags: int, *, resolve: int) -> int:
@@ -124,9 +125,11 @@ class Filesystem(Base):
             syscalls.mount_setattr(
                 tree, "", attributes=attributes, propagation=propagation, recursive=bool(below)
             )
-        self._detail = target
         is_directory = stat.S_ISDIR(os.fstat(tree).st_mode)
+        self._detail = f"{source} at {target}"
         place = self._bind_target(target, is_directory)
+        if stat.S_ISDIR(os.fstat(place).st_mode) != is_directory:
+            raise OSError(errno.EISDIR, "")
         syscalls.move_mount(tree, place)
         os.close(tree)
         os.close(place)
@@ -239,6 +242,11 @@ class Filesystem(Base):
     def read_only_root(self) -> None:
         """Forbid writing to the root itself, not to what is mounted below."""
         syscalls.mount_setattr(self._root, "", attributes=syscalls.MOUNT_ATTR_RDONLY)
+
+    def change_directory(self, path: str) -> None:
+        """Enter the working directory of a further command."""
+        self._detail = path
+        os.chdir(path)
 
     def working_directory(self, path: str) -> None:
         """Enter the working directory, made when the image lacks it."""

@@ -13,7 +13,7 @@ from tare.errors import TareError
 
 _IN_ROOT = syscalls.RESOLVE_IN_ROOT | syscalls.RESOLVE_NO_MAGICLINKS
 _MOST_LINKS = 40
-_TRIES = 100
+_TRIES = 10_000
 
 
 class CopyError(TareError):

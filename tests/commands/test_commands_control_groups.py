@@ -1,5 +1,6 @@
 """What a container sees of its control groups, and what they allow it, on both of their versions."""
 
+import json
 import subprocess
 from collections.abc import Callable
 
@@ -68,3 +69,27 @@ def test_the_rules_for_devices_hold_on_version_2(on_version_2):
     assert (ended.stdout, ended.stderr.count("Operation not permitted")) == ("", 2)
     ended = on_version_2(*ONCE, "--privileged", "busybox", "sh", "-c", open_it)
     assert ended.stdout == "read\nwritten\n"
+
+
+def test_devices_can_be_used_by_a_rule_on_version_1(said, tarebox, fault):
+    open_it = (
+        "mknod /dev/fuse c 10 229; (exec 3</dev/fuse) && echo read; (exec 3>/dev/fuse) && echo written; true"
+    )
+    rules = ("--device-cgroup-rule", "c 10:229 r", "--device-cgroup-rule", "b *:* m")
+    ended = tarebox("run", "--name", "one", "--network", "none", *rules, "busybox", "sh", "-c", open_it)
+    assert (ended.stdout, ended.stderr.count("Operation not permitted")) == ("read\n", 1)
+    host = json.loads(said("inspect", "one"))[0]["HostConfig"]
+    assert host["DeviceCgroupRules"] == ["c 10:229 r", "b *:* m"]
+    for rule in ("a *:* rwm", "c 10:* rw"):
+        assert said(*ONCE, "--device-cgroup-rule", rule, "busybox", "sh", "-c", open_it) == "read\nwritten"
+    for wrong in ("c 10:229", "d 1:2 r", "c 1 r", "c 1:2 x"):
+        line = fault(125, *ONCE, "--device-cgroup-rule", wrong, "busybox", "true")
+        assert f"invalid device cgroup format '{wrong}'" in line
+
+
+def test_devices_can_be_used_by_a_rule_on_version_2(on_version_2):
+    open_it = (
+        "mknod /dev/fuse c 10 229; (exec 3</dev/fuse) && echo read; (exec 3>/dev/fuse) && echo written; true"
+    )
+    ended = on_version_2(*ONCE, "--device-cgroup-rule", "c 10:229 r", "busybox", "sh", "-c", open_it)
+    assert (ended.stdout, ended.stderr.count("Operation not permitted")) == ("read\n", 1)

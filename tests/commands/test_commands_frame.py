@@ -17,7 +17,7 @@ def test_help_lists_what_there_is(said):
 
 def test_help_of_a_command(said):
     text = said("run", "--help")
-    assert text.startswith("usage: tarebox run [OPTIONS] IMAGE")
+    assert text.startswith("usage: tarebox run [OPTIONS] IMAGE [COMMAND...]\n")
     assert "--memory" in text
     assert said("help", "run") == text
     assert said("container", "run", "--help").splitlines()[1:] == text.splitlines()[1:]
@@ -26,15 +26,18 @@ def test_help_of_a_command(said):
 @pytest.mark.parametrize(
     ("arguments", "status", "what"),
     [
-        (("nosuch",), 2, "no command `nosuch`; see `tarebox --help`"),
-        (("../x",), 2, "no command `../x`"),
-        (("_x",), 2, "no command `_x`"),
-        (("image", "nosuch"), 2, "no command `image nosuch`; see `tarebox image --help`"),
-        (("--nosuch", "run"), 2, "unknown option --nosuch"),
-        (("--storage-driver",), 2, "has no value"),
-        (("run",), 125, "required: IMAGE"),
+        (("nosuch",), 1, "no command `nosuch`; see `tarebox --help`"),
+        (("../x",), 1, "no command `../x`"),
+        (("_x",), 1, "no command `_x`"),
+        (("image", "nosuch"), 1, "no command `image nosuch`; see `tarebox image --help`"),
+        (("--nosuch", "run"), 125, "unknown option --nosuch"),
+        (("--storage-driver",), 125, "has no value"),
+        (("run",), 125, "required: IMAGE;"),
+        (("start",), 1, "required: CONTAINER;"),
+        (("version", "more"), 1, "unrecognized arguments: more"),
+        (("stop", "--time", "soon", "one"), 125, "invalid int value: 'soon'"),
         (("run", "--nosuch", "busybox"), 125, "see `tarebox run --help`"),
-        (("doctor", "--nosuch"), 2, "unrecognized arguments: --nosuch"),
+        (("doctor", "--nosuch"), 125, "unrecognized arguments: --nosuch"),
     ],
 )
 def test_wrong_usage_is_one_line(fault, arguments, status, what):

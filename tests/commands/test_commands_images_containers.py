@@ -39,7 +39,7 @@ def test_files_are_copied(said, fault, box, tmp_path):
         assert f"there is no {path} in the container {box}" in fault(1, "cp", f"{box}:{path}", str(tmp_path))
     refused = f"can't copy {tmp_path}/in to /nosuch/x in the container {box}: No such file or directory"
     assert refused in fault(1, "cp", str(tmp_path / "in"), f"{box}:/nosuch/x")
-    assert "one of the two places" in fault(2, "cp", "a", "b")
+    assert "one of the two places" in fault(1, "cp", "a", "b")
     assert "o such container: nosuch" in fault(1, "cp", "nosuch:/a", str(tmp_path))
 
 
@@ -117,7 +117,7 @@ def test_changes_become_an_image(said, fault, box, state):
     config = json.loads(said("image", "inspect", "-f", "{{json .Config}}", plain))
     assert config["Cmd"] == ["sleep", "1000"]
     assert not [text for text in config["Env"] if text.startswith(("HOME=", "HOSTNAME="))]
-    assert "unknown instruction" in fault(2, "commit", "-c", "COPY a b", box)
+    assert "unknown instruction" in fault(1, "commit", "-c", "COPY a b", box)
     assert said("system", "check") == ""
 
 
@@ -150,7 +150,7 @@ def test_disk_usage(said, box):
     for title in ("Images", "Layers", "Containers", "Local Volumes"):
         assert f"{title} space usage:" in text
     assert json.loads(said("system", "df", "--format", "json").splitlines()[0])["Type"] == "Images"
-    assert "Packed Images are the same" in said("system", "df", "--help")
+    assert "Packed Images are the same" in " ".join(said("system", "df", "--help").split())
 
 
 def test_what_nobody_needs_is_removed(said, fault, tarebox):
@@ -158,7 +158,7 @@ def test_what_nobody_needs_is_removed(said, fault, tarebox):
     said("run", "-d", "--name", "busy", "--network", "none", "busybox", "sleep", "1000")
     said("volume", "create", "named")
     said("network", "create", "unused")
-    assert "nobody is there to be asked" in fault(2, "system", "prune")
+    assert "nobody is there to be asked" in fault(1, "system", "prune")
     done = said("ps", "-aq", "--no-trunc", "--filter", "name=done")
     text = said("system", "prune", "--all", "--force", "--volumes")
     assert text.startswith(f"Deleted Containers:\n{done}\n\nDeleted Networks:\nunused\n\nDeleted Volumes:\n")
@@ -179,8 +179,8 @@ def test_stopped_containers_are_removed(said, fault):
     for name, label in (("old", "keep=1"), ("new", "keep=0")):
         said("run", "--name", name, "--label", label, "--network", "none", "busybox", "true")
     said("run", "-d", "--name", "busy", "--network", "none", "busybox", "sleep", "1000")
-    assert "nobody is there to be asked" in fault(2, "container", "prune")
+    assert "nobody is there to be asked" in fault(1, "container", "prune")
     assert said("container", "prune", "-f", "--filter", "until=1h") == "Total reclaimed space: 0B"
     assert said("container", "prune", "-f", "--filter", "label!=keep=1").startswith("Deleted Containers:\n")
     assert said("ps", "-a", "--format", "{{.Names}}").split() == ["busy", "old"]
-    assert "invalid filter" in fault(2, "container", "prune", "-f", "--filter", "colour=red")
+    assert "invalid filter" in fault(1, "container", "prune", "-f", "--filter", "colour=red")

@@ -135,7 +135,7 @@ def test_killed_with_a_signal(detached, said, fault, await_output):
     await_output("one")
     assert said("kill", "--signal", "SIGUSR1", "one") == "one"
     await_output("one", "got")
-    assert "invalid signal: NONSENSE" in fault(2, "kill", "-s", "NONSENSE", "one")
+    assert "invalid signal: NONSENSE" in fault(1, "kill", "-s", "NONSENSE", "one")
     assert said("kill", "one") == "one"
     assert said("wait", "one") == "137"
     assert "it is exited" in fault(1, "kill", "one")
@@ -160,9 +160,10 @@ def test_updated_it_has_other_limits(detached, said, fault):
     host = inspected(said, "one")["HostConfig"]
     assert (host["Memory"], host["NanoCpus"], host["PidsLimit"]) == (32 << 20, 500_000_000, 20)
     assert host["RestartPolicy"]["Name"] == "always"
-    assert "nothing is to be changed" in fault(2, "update", "one")
+    assert "nothing is to be changed" in fault(1, "update", "one")
     assert "memory and swap together" in fault(1, "update", "--memory-swap", "1m", "one")
-    assert "excludes --cpu-period" in fault(2, "update", "--cpus", "1", "--cpu-quota", "5000", "one")
+    assert "there are only" in fault(1, "update", "--cpus", "1000", "one")
+    assert "excludes --cpu-period" in fault(1, "update", "--cpus", "1", "--cpu-quota", "5000", "one")
     said("rm", "-f", "one")
 
 
@@ -203,8 +204,25 @@ def test_logs(detached, said, tarebox, fault):
     assert said("logs", "--until", "2001-01-01", "one") == ""
     stamped = tarebox("logs", "-t", "one").stdout.splitlines()
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z 1", stamped[0])
-    assert "'some' is no number" in fault(2, "logs", "--tail", "some", "one")
-    assert "'soon' is no time" in fault(2, "logs", "--since", "soon", "one")
+    assert "'some' is no number" in fault(1, "logs", "--tail", "some", "one")
+    assert "'soon' is no time" in fault(1, "logs", "--since", "soon", "one")
+
+
+def test_no_log_is_kept(said, tarebox, fault, state):
+    run = ("run", "--name", "one", "--network", "none", "--log-driver")
+    ended = tarebox(*run, "none", "busybox", "sh", "-c", "echo out; echo err >&2")
+    assert (ended.stdout, ended.stderr) == ("out\n", "err\n")
+    known = inspected(said, "one")
+    assert (known["HostConfig"]["LogConfig"], known["LogPath"]) == ({"Type": "none", "Config": {}}, "")
+    assert list(state.data.glob("containers2/*/container.log*")) == []
+    assert "configured logging driver does not support reading" in fault(1, "logs", "one")
+    said("rm", "one")
+    assert said(*run, "json-file", "busybox", "echo", "kept") == said("logs", "one") == "kept"
+    assert "logger: no log driver named 'syslog' is registered; use json-file or none" in fault(
+        125, *run, "syslog", "busybox", "true"
+    )
+    options = (*run, "none", "--log-opt", "max-size=1m", "busybox", "true")
+    assert "invalid logging opts for driver none" in fault(125, *options)
 
 
 def test_exec(detached, said, tarebox, fault):
@@ -219,8 +237,10 @@ def test_exec(detached, said, tarebox, fault):
     assert (ended.stdout, ended.stderr, ended.returncode) == ("heard", "wrong\n", 5)
     assert "not found" in fault(127, "exec", "one", "nosuchcommand")
     assert "can't be executed" in fault(126, "exec", "one", "/etc/passwd")
+    assert "directory /nowhere: No such file" in fault(126, "exec", "-w", "/nowhere", "one", "true")
+    assert tarebox("exec", "one", "ls", "-d", "/nowhere").returncode == 1
     assert "no such container" in fault(1, "exec", "nosuch", "true")
-    assert "not a TTY" in fault(2, "exec", "-it", "one", "sh")
+    assert "not a TTY" in fault(1, "exec", "-it", "one", "sh")
     assert said("exec", "-d", "one", "sh", "-c", "echo made > /tmp/by") == ""
     for _ in range(100):
         if tarebox("exec", "one", "cat", "/tmp/by").stdout == "made\n":
@@ -265,7 +285,7 @@ def test_started_in_the_foreground(said, tarebox, fault):
     )
     ended = tarebox("start", "-a", "-i", "one", input="typed\n")
     assert (ended.stdout, ended.stderr, ended.returncode) == ("first\ntyped\n", "err\n", 8)
-    assert "one container at a time" in fault(2, "start", "-a", "one", "two")
+    assert "one container at a time" in fault(1, "start", "-a", "one", "two")
 
 
 def test_many_at_once_are_stopped_at_once(detached, said):

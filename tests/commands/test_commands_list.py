@@ -115,9 +115,9 @@ def test_events_are_told_and_followed(said, start, containers, detached):
 
 
 def test_faults_are_one_line(fault):
-    assert "invalid filter 'frob'" in fault(2, "events", "--filter", "frob=1")
-    assert "no time" in fault(2, "events", "--since", "whenever")
-    assert "no field .Frob" in fault(2, "version", "--format", "{{.Frob}}")
+    assert "invalid filter 'frob'" in fault(1, "events", "--filter", "frob=1")
+    assert "no time" in fault(1, "events", "--since", "whenever")
+    assert "no field .Frob" in fault(1, "version", "--format", "{{.Frob}}")
 
 
 def test_info_and_version(said, detached):

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -107,3 +108,13 @@ def test_an_ordinary_user_hears_of_what_is_in_a_namespace(bare):
     assert found["filesystem overlay"].ok
     assert found["veth and bridge"].ok
     assert "storage driver" in found
+
+
+def test_all_controllers_and_network_programs_are_named(doctor, said):
+    mounted = {entry.name for entry in Path("/sys/fs/cgroup").iterdir()} - {"systemd", "unified"}
+    assert set(said("info", "-f", '{{join .CgroupControllers " "}}').split()) == mounted
+    found = doctor()
+    line = found["control groups"][1]
+    assert set(line.partition("controllers ")[2].split(", ")) == mounted
+    assert said("info", "-f", "{{.NetworkPrograms}}") == "[slirp4netns pasta]"
+    assert found["user-mode network"][1] == "slirp4netns and pasta are there"

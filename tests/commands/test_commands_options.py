@@ -94,6 +94,14 @@ def test_binds(inside, tmp_path, fault):
     assert (tmp_path / "missing/here").is_dir()
 
 
+def test_a_mount_that_does_not_fit_what_is_there(fault, tmp_path):
+    (tmp_path / "file").touch()
+    for source, target in (("file", "/bin"), (".", "/bin/busybox")):
+        # With a network it is up to chance what fails first, here or there.
+        line = fault(125, "run", "--rm", "-v", f"{tmp_path}/{source}:{target}", "busybox", "true")
+        assert f"can't mount {tmp_path / source} at {target}: one is a directory" in line
+
+
 def test_volumes(inside, said, fault):
     inside("echo kept > /v/file", "-v", "data:/v")
     assert inside("cat /w/file", "--mount", "src=data,dst=/w") == "kept"

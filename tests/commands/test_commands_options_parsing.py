@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime import capabilities
-from runtime.commandline.detaching import DetachKeys
 from runtime.commandline.units import parse_duration
 from runtime.lifecycle.settings import HealthCheck, Mount
-from runtime.making import devices, environment, health, limits, mounts, networks, security
+from runtime.making import devices, health, limits, mounts, networks, security
 from runtime.making.health import Health
-from runtime.network import ports
 from runtime.network.model import Connection
+from tare import environment, ports
+from tare.detaching import DetachKeys
 from tare.errors import ImageError, TareError, UsageError
 
 WORD = st.text("abz09_.-", min_size=1, max_size=8)

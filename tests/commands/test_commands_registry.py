@@ -181,12 +181,12 @@ def test_several_pulls_of_one_image(said, start, environment, registry, tmp_path
 
 
 def test_a_name_needs_a_registry(fault, bare_tarebox):
-    assert "names no registry and none is configured" in fault(2, "pull", "busybox:nosuch")
-    assert "names no registry and none is configured" in fault(2, "push", "busybox")
+    assert "names no registry and none is configured" in fault(1, "pull", "busybox:nosuch")
+    assert "names no registry and none is configured" in fault(1, "push", "busybox")
     pushed = bare_tarebox("push", "localhost:1/nosuch")
     assert (pushed.returncode, pushed.stdout) == (1, "")
     assert "no image 'localhost:1/nosuch:latest'" in pushed.stderr
-    assert "is not the name of an image" in fault(2, "pull", "UPPER/case:")
+    assert "is not the name of an image" in fault(1, "pull", "UPPER/case:")
     assert "can't connect to http://127.0.0.1:1/v2/x/" in fault(1, "pull", "127.0.0.1:1/x")
 
 
@@ -195,7 +195,7 @@ def test_credentials_are_kept_for_this_user_alone(said, fault, guarded, tmp_path
     said("tag", "busybox", name)
     assert "log in with `tarebox login`" in fault(1, "push", "-q", name)
     assert "401" in fault(1, "login", "-u", USER, "--password-stdin", guarded, input="wrong\n")
-    assert "nobody is there to be asked" in fault(2, "login", guarded)
+    assert "nobody is there to be asked" in fault(1, "login", guarded)
     assert said("login", "-u", USER, "--password-stdin", guarded, input=f"{PASSWORD}\n") == "Login Succeeded"
     kept = tmp_path / "config/tarebench/credentials.json"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600

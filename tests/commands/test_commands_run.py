@@ -75,6 +75,8 @@ def test_a_slow_reader_gets_everything(start, state):
         (("--memory", "banana", "busybox", "true"), 125, "'banana' is no size"),
         (("--memory", "1", "busybox", "true"), 125, "too small"),
         (("--cpus", "many", "busybox", "true"), 125, "'many' is no number"),
+        (("--cpus", "1000", "busybox", "true"), 125, "is out of range: 0.01 to"),
+        (("busybox", ""), 127, "command '' not found"),
         (("--user", "stranger", "busybox", "true"), 125, "no user 'stranger'"),
         (("--env", "=x", "busybox", "true"), 125, "sets no variable"),
         (("--hostname", "a b", "busybox", "true"), 125, "no hostname"),
@@ -264,6 +266,21 @@ def test_exec_in_a_terminal(terminal, said):
         screen.type("stty size; exit 12\r")
         screen.read_until("30 100")
         assert screen.process.wait(20) == 12
+
+
+def test_a_command_is_left_by_its_keys(terminal, said):
+    said("run", "-d", "--name", "one", "--network", "none", "busybox", "sleep", "60")
+    code = (
+        "trap 'touch /hung-up' HUP; echo up; until test -e /go; do sleep 0.05; done; echo more; touch /went"
+    )
+    words = ("-it", "--detach-keys", "ctrl-p,q", "one", "sh", "-c", code)
+    with terminal("exec", *words) as screen:
+        screen.read_until("up")
+        screen.type("\x10q")
+        assert screen.process.wait(20) == 0
+        assert termios.tcgetattr(screen.slave) == screen.before
+    said("exec", "one", "sh", "-c", "touch /go; until test -e /went; do sleep 0.05; done; test ! -e /hung-up")
+    said("rm", "-f", "one")
 
 
 def test_ended_itself_it_leaves_the_terminal_in_order(terminal, said):

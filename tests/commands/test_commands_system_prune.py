@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from runtime.commandline import creation
-from runtime.commandline.parser import Parser
 from runtime.commands import create
 from runtime.lifecycle import Containers
+from tare.parser import Parser
 
 
 @pytest.fixture
@@ -63,9 +63,9 @@ def test_filters(said, fault, two):
     assert said("network", "ls", "-q", "--filter", "label=keep").count("\n") == 0
     assert set(said("images", "--format", "{{.Repository}}").split()) == {"busybox", "two", "kept"}
     assert set(said("volume", "ls", "-q").split()) == {"kept", "gone"}
-    assert "for volumes" in fault(2, "system", "prune", "-f", "--volumes", "--filter", "until=1h")
-    assert "invalid filter 'colour'" in fault(2, "system", "prune", "-f", "--filter", "colour=red")
-    assert fault(2, "system", "prune", "-f", "--filter", "until=soon")
+    assert "for volumes" in fault(1, "system", "prune", "-f", "--volumes", "--filter", "until=1h")
+    assert "invalid filter 'colour'" in fault(1, "system", "prune", "-f", "--filter", "colour=red")
+    assert fault(1, "system", "prune", "-f", "--filter", "until=soon")
     assert said("network", "prune", "-f", "--filter", "label!=keep") == ""
 
 
@@ -83,7 +83,7 @@ def test_the_question_names_the_filters(tarebox):
 
 
 def test_a_prune_waits_for_who_has_chosen_an_image(start, said, state):
-    parser = Parser("create", create.SUMMARY)
+    parser = Parser("tarebox create", create.SUMMARY)
     create.add_arguments(parser)
     options = parser.read(["--name", "box", "--network", "none", "busybox", "true"])
     with Containers(state) as containers, ExitStack() as until_made:

@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 
 from vm_baseline.cache import cached
-from vm_baseline.disk import require
 from vm_baseline.kernel import Kernel
 from vm_baseline.modules import resolve
+from vm_baseline.tools import require
 
 USER = "tester"
 READY = "the guest is up"

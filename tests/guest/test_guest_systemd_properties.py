@@ -37,6 +37,12 @@ def test_a_list_of_processors_is_a_mask(numbers):
     assert {number for number in range(mask.bit_length()) if mask >> number & 1} == numbers
 
 
+@pytest.mark.parametrize("text", ["9" * 12, "0-" + "9" * 12, "65536"])
+def test_a_processor_that_no_kernel_has_is_refused(text):
+    with pytest.raises(CgroupError, match="is no list"):
+        bits(text)
+
+
 @given(st.text())
 def test_any_other_list_is_refused_in_one_line(text):
     try:

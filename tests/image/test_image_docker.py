@@ -30,7 +30,8 @@ def docker(tmp_path: Path) -> Iterator[Docker]:
         "--host": f"unix://{socket}",
         "--pidfile": f"{tmp_path}/pid",
         "--data-root": f"{tmp_path}/data",
-        "--exec-root": f"{tmp_path}/exec",
+        # Short, as containerd's sockets are below it (unix(7)); it is the namespace's own.
+        "--exec-root": "/run/tare",
         "--bridge": "none",
     }
     argv = ["unshare", "--net", "--mount", "sh", "-ec", ALONE, "sh", "dockerd", "--iptables=false"]

@@ -14,11 +14,12 @@ from runtime.errors import CommandNotFoundError
 from runtime.lifecycle import Networking, RestartPolicy, executing
 from runtime.lifecycle.errors import NoSuchContainerError, StatusError
 from runtime.lifecycle.record import has_ended
-from runtime.network.model import Connection, Published
+from runtime.network.model import Connection
 from runtime.network.networks import Networks
-from runtime.network.resolver import Alias, Resolver
 from runtime.volumes import Volumes
 from tare.errors import NetworkError
+from tare.ports import Published
+from tare.resolver import Alias, Resolver
 
 pytestmark = pytest.mark.usefixtures("host")
 
@@ -225,7 +226,8 @@ import sys
 from pathlib import Path
 from runtime import ContainerSpec
 from runtime.lifecycle import Containers, Mount, Networking, Settings
-from runtime.network.model import Published
+
+from tare.ports import Published
 from tare.state import State
 containers = Containers(State.at(Path(sys.argv[1])))
 spec = ContainerSpec(Path("/nonexistent"), ("sleep", "1000"))

@@ -22,11 +22,13 @@ from runtime.lifecycle import (
 )
 from runtime.lifecycle.cleaning import end_all
 from runtime.lifecycle.follow import Follower
-from runtime.lifecycle.settings import check_name, signal_number
-from runtime.network.model import Connection, Published
-from runtime.network.resolver import Alias, Resolver
+from runtime.lifecycle.settings import check_name
+from runtime.network.model import Connection
 from runtime.spec import DEFAULT_NAMESPACES, Device, Tmpfs
 from tare.errors import UsageError
+from tare.ports import Published
+from tare.resolver import Alias, Resolver
+from tare.signals import signal_number
 
 PORTS = st.integers(0, 65535)
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20)

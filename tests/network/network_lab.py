@@ -13,8 +13,8 @@ from typing import Any, Self
 
 from runtime import Container, ContainerSpec, Engine, syscalls
 from runtime.network.networks import Networks
-from runtime.network.resolver import Resolver
 from runtime.network.sandbox import Sandbox
+from tare.resolver import Resolver
 from tare.state import PREFIX, State
 
 HOST = "198.51.100.1"

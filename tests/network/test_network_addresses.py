@@ -12,8 +12,8 @@ import pytest
 
 from runtime.network.model import Connection
 from runtime.network.networks import Networks
-from runtime.network.ports import parse
 from tare.errors import NetworkError
+from tare.ports import parse
 
 SUBNET = IPv4Network("10.249.7.0/28")
 ATTACH = """

@@ -14,8 +14,8 @@ from network_lab import HOST
 from runtime import syscalls
 from runtime.network import clean, forwarding, sysctls
 from runtime.network.networks import Networks
-from runtime.network.ports import parse
 from runtime.steps.network import Network
+from tare.ports import parse
 from tare.state import State
 
 CHURN = """
@@ -27,7 +27,7 @@ from runtime.network.networks import Networks
 from runtime.network.model import Connection
 from runtime import syscalls
 from runtime.network import sysctls
-from runtime.network.ports import parse
+from tare.ports import parse
 from tare.state import State
 networks = Networks(State.at(Path(sys.argv[2])))
 print("ready", flush=True)
@@ -89,7 +89,7 @@ from pathlib import Path
 from runtime.network.networks import Networks
 from runtime import syscalls
 from runtime.network import sysctls
-from runtime.network.ports import parse
+from tare.ports import parse
 from tare.state import State
 networks = Networks(State.at(Path(sys.argv[2])))
 print("ready", flush=True)

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.network import resolver
 from runtime.network.model import Connection
 from runtime.network.networks import Networks
-from runtime.network.ports import parse
-from runtime.network.resolver import Alias, Resolver
+from tare import resolver
 from tare.errors import NetworkError, UsageError
+from tare.ports import parse
+from tare.resolver import Alias, Resolver
 
 A, B, C = (letter * 64 for letter in "abc")
 

@@ -10,8 +10,8 @@ import pytest
 from network_lab import HOST, HOST6, OUTSIDE, OUTSIDE6
 
 from runtime import Bind
-from runtime.network import ports
 from runtime.network.model import Connection
+from tare import ports
 from tare.errors import NetworkError
 
 A, B, C = (letter * 64 for letter in "abc")

@@ -18,7 +18,7 @@ def prefix(request, tmp_path_factory) -> Path:
     source = tmp_path_factory.mktemp("source")
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(PROJECT / name, source)
-    for name in ("runtime", "tare"):
+    for name in ("runtime", "tare", "vm_baseline"):
         shutil.copytree(PROJECT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     prefix = tmp_path_factory.mktemp("prefix")
     pip = [

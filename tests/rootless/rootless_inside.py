@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -16,11 +17,11 @@ from runtime.errors import CgroupError
 from runtime.lifecycle import Containers, Settings
 from runtime.lifecycle.settings import Networking
 from runtime.network.networks import Networks
-from runtime.network.ports import parse
 from runtime.rootfs import bootstrap_busybox
 from runtime.rootless import enter
 from runtime.spec import DEFAULT_NAMESPACES, Limits
 from tare.errors import NetworkError
+from tare.ports import parse
 from tare.state import State
 
 SERVER = "echo hello from {} >/tmp/index.html; echo up; exec httpd -f -p 80 -h /tmp"
@@ -57,13 +58,15 @@ class Served:
 
 def fetch(port: int) -> str:
     """What a server answers on the host's loopback, or why it doesn't."""
-    last = ""
-    for _ in range(50):
+    last, deadline = "", time.monotonic() + 30
+    while time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
                 return answer.read().decode().strip()
         except OSError as error:
+            # The port is open before the server listens, and resets who comes too early.
             last = str(error)
+            time.sleep(0.05)
     return last
 
 

@@ -4,12 +4,18 @@ import os
 import socket
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from rootless_user import User
 
 SERVER = "mkdir -p /www; echo hello >/www/index.html; echo up; exec httpd -f -p 80 -h /www"
+
+ECHO = (
+    "use Socket; socket(S, PF_INET, SOCK_DGRAM, 0); bind(S, sockaddr_in(7, INADDR_ANY));"
+    "while ($peer = recv(S, $data, 16, 0)) { send(S, $data, 0, $peer) }"
+)
 
 
 @pytest.fixture
@@ -25,6 +31,13 @@ def free_port() -> int:
     with socket.socket() as tried:
         tried.bind(("127.0.0.1", 0))
         return int(tried.getsockname()[1])
+
+
+def own_address() -> str:
+    """Of this host, where others reach it; nothing is sent to find it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as tried:
+        tried.connect(("192.0.2.1", 9))
+        return str(tried.getsockname()[0])
 
 
 def fetch(port: int) -> str:
@@ -55,6 +68,25 @@ def test_a_detached_container_has_a_whole_life(user: User, web: int) -> None:
         urllib.request.urlopen(f"http://127.0.0.1:{web}/", timeout=5)
     user.ok("start", "web")
     assert fetch(web) == "hello"
+
+
+def test_a_port_of_datagrams_is_published(user: User) -> None:
+    port = free_port()
+    host = ("-v", "/usr:/usr:ro", "-v", "/usr/lib:/lib:ro", "-v", "/usr/lib64:/lib64:ro")
+    user.ok("run", "-d", "--name", "echo", "-p", f"{port}:7/udp", *host, "busybox", "perl", "-e", ECHO)
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.settimeout(0.2)
+            asking.connect((own_address(), port))
+            for _ in range(50):
+                asking.send(b"hello")
+                with suppress(TimeoutError, ConnectionRefusedError):
+                    assert asking.recv(16) == b"hello"
+                    break
+            else:
+                pytest.fail("no answer")
+    finally:
+        user.ok("rm", "--force", "echo")
 
 
 def test_a_container_starts_again_by_itself_with_its_network(user: User) -> None:

@@ -14,15 +14,22 @@ from runtime.clean import clean
 
 HARNESS = """
     import os, sys
+    from ipaddress import IPv4Interface
     from pathlib import Path
-    from runtime import Bridge, ContainerSpec, Engine, Limits
+    from runtime import ContainerSpec, Engine, Interface, Limits
+    from runtime.network.networks import Networks
     from tare.state import State
     image, root = map(Path, sys.argv[1:])
     state = State.at(root)
-    with Engine(state) as engine, Bridge(state) as bridge:
+    networks = Networks(state)
+    networks.create("net", internal=True)
+    network = networks.bring_up("net")
+    address = IPv4Interface((network.subnet[2], network.subnet.prefixlen))
+    interface = Interface(network.link, address, network.gateway)
+    with Engine(state) as engine:
         started = [
             engine.start(ContainerSpec(image, ("sleep", "60"), limits=Limits(pids=20))),
-            engine.start(ContainerSpec(image, ("sleep", "60"), interface=bridge.interface(), on_disk=False)),
+            engine.start(ContainerSpec(image, ("sleep", "60"), interface=interface, on_disk=False)),
             engine.start(ContainerSpec(image, ("true",))),
         ]
         started[2].wait()
@@ -71,7 +78,7 @@ def test_clean_removes_what_a_killed_launcher_left(state, harness):
     await_ends(descriptors)
     assert list(state.data.glob("containers/*"))
     lines = clean(state)
-    assert sum(line.startswith("directory ") for line in lines) == 2
+    assert sum(line.startswith(f"directory {state.data}/containers/") for line in lines) == 2
     assert any(line.startswith("control group ") for line in lines)
     assert leftovers(state) == []
 

@@ -64,22 +64,6 @@ for name, pattern in sorted(vars(spec).items()):
     assert shown[0] == shown[1] != ""
 
 
-def test_inspect_is_there_for_who_asks(tmp_path) -> None:
-    recorded(tmp_path / "file")
-    asked = """
-import sys
-from dataclasses import dataclass
-def is_loaded(): return "inspect" in sys.modules
-before = is_loaded()
-@dataclass
-class Undescribed:
-    number: int = 5
-print(before, is_loaded(), Undescribed.__doc__)
-"""
-    done = run(f"generated.install({str(tmp_path / 'file')!r})\n{USE}{asked}", text=True)
-    assert done.stdout == f"{SHOWN}False True Undescribed(number: int = 5)\n"
-
-
 def test_shared_methods_mean_what_the_written_ones_do() -> None:
     use = """
 import dataclasses

@@ -1,4 +1,5 @@
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,21 @@ def test_user_namespace_maps_root_to_an_ordinary_user(start, run, on_disk):
     )
     assert uids.split()[1:] == ["200000"] * 4
     container.remove()
+
+
+def test_a_container_of_another_user_is_joined_before_it_runs_its_command(start):
+    for _ in range(20):
+        container = start(
+            "sleep",
+            "60",
+            namespaces=DEFAULT_NAMESPACES | {Namespace.USER},
+            mappings=(IdMapping(0, 200000, 65536),),
+        )
+        container.await_complete()
+        # Stopped before its command, in most cases.
+        container.signal(signal.SIGSTOP)
+        assert container.exec(("id", "-u")).stdout == b"0\n"
+        container.remove()
 
 
 def test_the_command_is_process_one_and_sees_no_other(run):

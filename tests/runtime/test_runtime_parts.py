@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime import ContainerSpec, Limits, Namespace, light, parse_size, write_bundle
+from runtime import ContainerSpec, Limits, Namespace, light, write_bundle
 from runtime import bpf as assembler
 from runtime.bpf import Check, Rule
 from runtime.capabilities import DEFAULT, NUMBERS, mask
 from runtime.seccomp import compile_filter, profile
 from runtime.users import lookup
 from tare.errors import TareError, UsageError
+from tare.sizes import parse_size
 
 ALLOW = 0x7FFF0000
 

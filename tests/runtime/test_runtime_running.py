@@ -1,7 +1,7 @@
 """Engine.run: an image to its end in one call."""
 
 import os
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -90,16 +90,9 @@ def test_a_command_that_takes_too_long_is_killed(run) -> None:
 
 
 def test_many_run_at_a_time(run) -> None:
-    ended: list[tuple[int, str]] = []
-    threads = [
-        threading.Thread(target=lambda number=number: ended.append(run("echo", str(number))))
-        for number in range(6)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(ended) == [(0, f"{number}\n") for number in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        ended = list(pool.map(lambda number: run("echo", str(number)), range(6)))
+    assert ended == [(0, f"{number}\n") for number in range(6)]
 
 
 @pytest.mark.parametrize(

@@ -287,6 +287,12 @@ def test_the_default_profile_stays_small():
     assert len(program) // 8 < 600
 
 
+def test_the_default_profile_tells_a_process_its_session():
+    assert verdict(compile_filter(seccomp.profile(DEFAULT)), 124) == verdict(
+        compile_filter(seccomp.profile(DEFAULT)), 39
+    ), "getsid is as harmless as getpid"
+
+
 def test_profiles_share_nothing():
     seccomp.profile(DEFAULT)["syscalls"][0]["names"].clear()
     assert "read" in seccomp.profile(DEFAULT)["syscalls"][0]["names"]

@@ -2,6 +2,7 @@
 
 from tare.errors import UsageError
 
+DETACH_KEYS = "ctrl-p,ctrl-q"
 _CONTROLS = {"@": 0, "[": 27, "\\": 28, "]": 29, "^": 30, "_": 31}
 
 

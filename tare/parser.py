@@ -1,11 +1,11 @@
-"""The parser of a command: argparse with Docker's habits."""
+"""The parser of a command line: argparse with Docker's habits."""
 
 import argparse
 import os
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from tare.errors import UsageError
+from tare.errors import ExitCode, UsageError
 
 # Its texts would be looked up in catalogues that nobody has, anew each time.
 vars(argparse).update(_=str, ngettext=lambda one, many, count: one if count == 1 else many)
@@ -17,13 +17,13 @@ class Parser(argparse.ArgumentParser):
     `-h` is help where no option of the command has it.
 
     Args:
-        words: the command as on the command line.
+        words: program and command as on the command line, such as `tarebox network ls`.
         summary: what it does.
     """
 
     def __init__(self, words: str, summary: str) -> None:
         super().__init__(
-            prog=f"tarebox {words} [OPTIONS]",
+            prog=f"{words} [OPTIONS]",
             description=summary,
             add_help=False,
             allow_abbrev=False,
@@ -34,8 +34,10 @@ class Parser(argparse.ArgumentParser):
 
     def add_argument(self, *names: Any, **how: Any) -> argparse.Action:
         """See argparse."""
-        self._is_open &= how.get("nargs") != argparse.REMAINDER
-        return super().add_argument(*names, **how)
+        action = super().add_argument(*names, **how)
+        if action.nargs == argparse.REMAINDER:
+            self._is_open = action.required = False
+        return action
 
     def read(self, arguments: list[str]) -> argparse.Namespace:
         """The options and arguments of a command line.
@@ -66,7 +68,14 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """See argparse."""
-        raise UsageError(message, f"see `tarebox {self._words} --help`")
+        is_about_option = message.startswith(("argument -", "unrecognized arguments: -"))
+        raise (OptionError if is_about_option else UsageError)(message, f"see `{self._words} --help`")
+
+
+class OptionError(UsageError):
+    """An option that there isn't, or that is used otherwise than it can be."""
+
+    exit_code = ExitCode.ENGINE
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -84,3 +93,8 @@ class _Formatter(argparse.HelpFormatter):
         prefix: str | None = None,
     ) -> None:
         super().add_usage(usage, [each for each in actions if not each.option_strings], groups, prefix)
+
+    def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
+        if action.nargs == argparse.REMAINDER:
+            return f"[{action.metavar}...]"
+        return super()._format_args(action, default_metavar)
