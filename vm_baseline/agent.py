@@ -1,126 +1,331 @@
-"""The host's end of the channel to the agent in the guest (guest/agent.sh has the protocol)."""
+"""The host's end of the channel to the agent in the guest; docs/vm-guest.md has the frames."""
 
 import contextlib
 import itertools
+import select
 import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
+from vm_baseline.command import Builtin, Command
 from vm_baseline.errors import HypervisorError
+from vm_baseline.frames import Frame, Kind, Parser
+from vm_baseline.guest_process import GuestProcess, Sink, Sinks
+from vm_baseline.serial import Serial
 
-_Reply = tuple[int, bytes, bytes]
+_GONE = "the guest ended"
+_KEPT = 16 << 20
+_ROUNDS = 5
+_LAST_DELIVERY = 2.0
+"""Seconds that a reader has who takes no more."""
+_LAST_NUMBER = 0xFFFF
+_MARK = 0
+_QUESTION = Frame(Kind.CLOCK, 0, _MARK.to_bytes(8, "little"))
+"""Of a guest that was saved and goes on, the answer is the first sign."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The guest's clock as seen from here.
+
+    Args:
+        offset_ns: how much its CLOCK_REALTIME is ahead of the host's.
+        uncertainty_ns: half the time the question took; the offset is off by no more.
+        zero_ns: the host's monotonic ns at which the guest's own CLOCK_MONOTONIC began, as uncertain.
+    """
+
+    offset_ns: int
+    uncertainty_ns: int
+    zero_ns: int
+
+
+@dataclass(frozen=True)
+class _Relayed:
+    """A process that somebody else has started over us."""
+
+    take: Callable[[Frame], None]
+
+    def arrive(self, frame: Frame, _: int) -> None:
+        self.take(frame)
 
 
 class Agent:
-    """Runs commands in the guest, several at once if asked from several threads.
+    """Runs processes in the guest, several at once.
 
     Args:
-        path: of the socket QEMU will connect the channel to, made here.
+        path: of the socket QEMU will connect the channel to, made here; or a connection to a `Relay`.
+        serial: whose thread reads the channel too.
+        payload: for the standard output and error of the payload, each called in another thread with every
+            piece; None where there is no payload.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(str(path))
-        self._listener.listen(1)
-        self._connection: socket.socket | None = None
-        self._ids = itertools.count(1)
-        self._replies: dict[int, _Reply] = {}
-        self._changed = threading.Condition()
+    def __init__(self, path: Path | socket.socket, serial: Serial, payload: Sinks | None = None) -> None:
+        self.present_ns: int | None = None
+        self.output = bytearray()
+        self._changed = serial.changed
+        self._parser = Parser()
         self._sending = threading.Lock()
-        self._present = False
-        self._ended = False
-        self._thread = threading.Thread(target=self._read, name="tare-agent", daemon=True)
-        self._thread.start()
+        self._connection: socket.socket | None = None
+        self._ended = ""
+        self._numbers = itertools.count(1)
+        self._processes: dict[int, GuestProcess | _Relayed] = {}
+        self._marks = itertools.count(1)
+        self._clocks: dict[int, tuple[int, int]] = {}
+        self._sinks = payload
+        self._delivery: threading.Thread | None = None
+        self._renewal: tuple[Frame, ...] = ()
+        self.payload: GuestProcess | None = None
+        if payload is not None:
+            self.payload = self._process(0, "the payload")
+        self._ahead = 0
+        self._begun = False
+        serial.previewed = self._preview
+        serial.attach(path, self._connected, self._received)
+
+    def renew(self, frames: tuple[Frame, ...], payload: Sinks | None = None) -> None:
+        """Make a guest that was saved another one as soon as it answers; it may not run before.
+
+        Args:
+            frames: for it, after its clock has been set.
+            payload: as for a new agent.
+        """
+        with self._changed:
+            if self.present_ns is not None:
+                self._send(_QUESTION, None)
+            self._renewal = frames
+            self._sinks = payload
+            if payload is not None:
+                self.payload = self._process(0, "the payload")
 
     @property
     def present(self) -> bool:
-        """Whether the agent in the guest listens."""
-        return self._present and not self._ended
+        """Whether the agent in the guest answers."""
+        return self.present_ns is not None and not self._ended
 
-    def run(
-        self, argv: Sequence[str], script: str, stdin: bytes, timeout: float | None
-    ) -> subprocess.CompletedProcess[bytes]:
-        """Run a shell script in the guest.
+    def start(self, wanted: Command | Builtin, timeout: float | None = None) -> GuestProcess:
+        """Start a process in the guest.
 
         Args:
-            argv: what it stands for, to be named in the result.
-            script: as text.
-            stdin: its input.
-            timeout: seconds, the wait for the agent included.
+            wanted: what to run.
+            timeout: seconds to wait for the agent.
 
         Raises:
-            subprocess.TimeoutExpired: it took longer; it was killed.
-            HypervisorError: the guest ended before or while.
+            subprocess.TimeoutExpired: the agent did not answer in time.
+            HypervisorError: the guest has ended.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        self._await(lambda: self._present, argv, timeout, deadline)
-        number = next(self._ids)
-        code = f"echo $$ > /.tare/run/{number}.pid\n{script}".encode(errors="surrogateescape")
-        self._send(b"run %d %d %d\n" % (number, len(code), len(stdin)) + code + stdin)
-        try:
-            self._await(lambda: number in self._replies, argv, timeout, deadline)
-        except subprocess.TimeoutExpired:
-            self._send(b"kill %d\n" % number)
-            raise
-        status, output, errors = self._replies.pop(number)
-        return subprocess.CompletedProcess(list(argv), status, output, errors)
+        name = wanted.argv[0] if isinstance(wanted, Command) else wanted.name
+        body = wanted.request()
+        self.wait_present(name, timeout)
+        with self._changed:
+            number = self._next_number()
+            process = self._process(number, name)
+        self._send(Frame(Kind.RUN, number, body), None)
+        return process
+
+    def relay(self, request: bytes, arrive: Callable[[Frame], None]) -> int:
+        """Start a process for somebody else; its number, under which `forward` reaches it.
+
+        Args:
+            request: the body of a RUN frame.
+            arrive: called with each of its frames in the thread that reads them.
+        """
+        with self._changed:
+            number = self._next_number()
+            self._processes[number] = _Relayed(arrive)
+        self.forward(Frame(Kind.RUN, number, request))
+        return number
+
+    def forward(self, frame: Frame) -> None:
+        """Send a frame as it is.
+
+        Raises:
+            HypervisorError: the guest has ended.
+        """
+        self._send(frame, None)
+
+    def guest_time(self, mark: bytes) -> bytes:
+        """The body of the guest's answer to a CLOCK frame with that mark."""
+        number = next(self._marks)
+        self.forward(Frame(Kind.CLOCK, 0, number.to_bytes(8, "little")))
+        self._await(lambda: number in self._clocks, "the clock", None)
+        real, monotonic = self._clocks.pop(number)
+        return mark + b"".join(time.to_bytes(8, "little", signed=True) for time in (real, monotonic))
+
+    def clock(self, timeout: float | None = None) -> Clock:
+        """Ask the guest for its time a few times; the answer that took least is the best.
+
+        Raises:
+            subprocess.TimeoutExpired: no answer in time.
+            HypervisorError: the guest has ended.
+        """
+        self.wait_present("the clock", timeout)
+        return min((self._ask_time(timeout) for _ in range(_ROUNDS)), key=lambda clock: clock.uncertainty_ns)
+
+    def set_clock(self, step_ns: int) -> None:
+        """Set the guest's CLOCK_REALTIME forward by so much, or back."""
+        self._send(_clock_step(step_ns), None)
 
     def stop(self) -> None:
         """Ask the guest to power off; it answers by ending."""
-        self._send(b"stop\n")
+        self._send(Frame(Kind.STOP, 0), None)
 
     def close(self) -> None:
-        """End the thread and close the sockets; may be called twice."""
-        for end in (self._listener, self._connection):
-            if end is not None and end.fileno() >= 0:
-                with contextlib.suppress(OSError):  # the other side may have hung up already
-                    end.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._listener.close()
-        if self._connection is not None:
-            self._connection.close()
-
-    def _send(self, data: bytes) -> None:
-        assert self._connection is not None
-        try:
-            with self._sending:
-                self._connection.sendall(data)
-        except OSError as error:
-            raise HypervisorError(f"the guest's command channel is closed: {error.strerror}") from error
-
-    def _await(self, happened: Callable[[], bool], argv: Sequence[str], timeout: float | None,
-               deadline: float | None) -> None:  # fmt: skip
+        """Wait until the payload's output has been delivered, but not for ever; the serial line is closed."""
         with self._changed:
-            left = None if deadline is None else max(deadline - time.monotonic(), 0)
-            if not self._changed.wait_for(lambda: happened() or self._ended, left):
-                raise subprocess.TimeoutExpired(list(argv), timeout or 0)
-            if not happened():
-                raise HypervisorError(f"the guest ended before {argv[0]} could run to its end")
-
-    def _read(self) -> None:
-        try:
-            self._connection, _ = self._listener.accept()
-            with self._connection.makefile("rb") as stream:
-                while line := stream.readline():
-                    self._take(line, stream)
-        except (OSError, ValueError):
-            pass  # closed, or cut off in the middle of a reply: both are the end
-        with self._changed:
-            self._ended = True
+            self._ended = self._ended or _GONE
             self._changed.notify_all()
+        if self._delivery is not None and self._delivery is not threading.current_thread():
+            self._delivery.join(_LAST_DELIVERY)
 
-    def _take(self, line: bytes, stream: BinaryIO) -> None:
-        if line == b"hello\n":
-            with self._changed:
-                self._present = True
-                self._changed.notify_all()
+    def _next_number(self) -> int:
+        number = next(n for n in self._numbers if n not in self._processes)
+        if number == _LAST_NUMBER:
+            self._numbers = itertools.count(1)
+        return number
+
+    def _process(self, number: int, name: str) -> GuestProcess:
+        process = GuestProcess(number, name, self._send, self._changed, lambda: self._ended)
+        self._processes[number] = process
+        return process
+
+    def _connected(self, connection: socket.socket) -> None:
+        self._connection = connection
+        # The end of a guest that has gone already is heard by reading.
+        with contextlib.suppress(ConnectionError):
+            connection.send(_QUESTION.packed())
+
+    def _preview(self, data: bytes, at: int) -> None:
+        """Take the channel's first bytes, unless they have come over it already."""
+        if not self._begun:
+            self._ahead = len(data)
+            self._parse(data, at)
+
+    def _received(self, data: bytes, at: int) -> None:
+        """Take what the channel brings, nothing being its end; the condition is held."""
+        if not data:
+            self._ended = self._ended or _GONE
+        self._begun = True
+        known = min(self._ahead, len(data))
+        self._ahead -= known
+        self._parse(data[known:], at)
+
+    def _parse(self, data: bytes, at: int) -> None:
+        if self._ended:
             return
-        number, status, output, errors = map(int, line.split())
-        reply = status, stream.read(output), stream.read(errors)
+        try:
+            for frame in self._parser.feed(data):
+                self._take(frame, at)
+        except ValueError as error:
+            self._ended = self._ended or f"the guest's channel carries {error}"
+
+    def _take(self, frame: Frame, at: int) -> None:
+        if self.present_ns is None:
+            self.present_ns = at
+        if frame.kind == Kind.CLOCK and len(frame.body) == 24:
+            mark, real, monotonic = (
+                int.from_bytes(frame.body[i : i + 8], "little", signed=True) for i in (0, 8, 16)
+            )
+            if mark == _MARK:
+                self._send_renewal(real, at)
+            else:
+                self._clocks[mark] = real, monotonic
+        elif (process := self._processes.get(frame.number)) is not None:
+            process.arrive(frame, at)
+            if frame.kind == Kind.STATUS:
+                del self._processes[frame.number]
+            if process is self.payload and self._delivery is None and frame.kind != Kind.CREDIT:
+                self._delivery = threading.Thread(target=self._deliver, name="tare-output", daemon=True)
+                self._delivery.start()
+
+    def _send_renewal(self, real: int, at: int) -> None:
+        """The answer was on its way for a moment, by which the guest's clock will be ahead."""
+        frames, self._renewal = self._renewal, ()
+        if not frames:
+            return
+        step = time.time_ns() - (time.monotonic_ns() - at) - real
+        deadline = time.monotonic() + _LAST_DELIVERY
+        # A guest that takes nothing has its end noted.
+        with contextlib.suppress(HypervisorError):
+            for frame in (_clock_step(step), *frames):
+                self._send(frame, deadline)
+
+    def _deliver(self) -> None:
+        assert self.payload is not None and self._sinks is not None
+
+        def to(sink: Sink | None) -> Sink:
+            def take(data: bytes) -> None:
+                self.output += data[: max(_KEPT - len(self.output), 0)]
+                if sink is not None:
+                    sink(data)
+
+            return take
+
+        # The guest may end first, which whoever waits for it hears.
+        with contextlib.suppress(HypervisorError):
+            self.payload.communicate(None, to(self._sinks[0]), to(self._sinks[1]))
         with self._changed:
-            self._replies[number] = reply
             self._changed.notify_all()
+
+    def _ask_time(self, timeout: float | None) -> Clock:
+        mark = time.monotonic_ns()
+        ahead = time.time_ns() - mark
+        self._send(Frame(Kind.CLOCK, 0, mark.to_bytes(8, "little")), None)
+        self._await(lambda: mark in self._clocks, "the clock", timeout)
+        # The wait ended a thread's wake-up after the answer, which is part of what the question took.
+        half = (time.monotonic_ns() - mark) // 2
+        real, monotonic = self._clocks.pop(mark)
+        return Clock(real - (mark + half + ahead), half, mark + half - monotonic)
+
+    def wait_present(self, name: str, timeout: float | None = None) -> None:
+        """Wait until the agent answers.
+
+        Args:
+            name: of what it is needed for.
+            timeout: seconds.
+
+        Raises:
+            subprocess.TimeoutExpired: it did not answer in time.
+            HypervisorError: the guest has ended.
+        """
+        self._await(lambda: self.present_ns is not None, name, timeout)
+
+    def _await(self, happened: Callable[[], bool], name: str, timeout: float | None) -> None:
+        with self._changed:
+            if not self._changed.wait_for(lambda: happened() or bool(self._ended), timeout):
+                raise subprocess.TimeoutExpired(name, timeout or 0)
+            if not happened() or self._ended:
+                raise HypervisorError(f"{self._ended} before {name} could run to its end")
+
+    def _send(self, frame: Frame, deadline: float | None) -> None:
+        """Send a frame whole; a guest that takes nothing until the deadline loses its channel."""
+        rest = memoryview(frame.packed())
+        with self._sending:
+            try:
+                while rest:
+                    rest = rest[self._send_some(rest, deadline) :]
+            except OSError as error:
+                raise HypervisorError(f"the guest's channel is closed: {error.strerror}") from error
+
+    def _send_some(self, data: memoryview, deadline: float | None) -> int:
+        if self._connection is None:
+            raise HypervisorError("the guest's channel is not there")
+        try:
+            return self._connection.send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            left = None if deadline is None else max(deadline - time.monotonic(), 0) * 1000
+            poll = select.poll()
+            poll.register(self._connection, select.POLLOUT)
+            if not poll.poll(left):
+                with self._changed:
+                    self._ended = self._ended or "the guest took nothing from its channel"
+                    self._changed.notify_all()
+                raise HypervisorError("the guest takes nothing from its channel any more") from None
+            return 0
+
+
+def _clock_step(step_ns: int) -> Frame:
+    return Frame(Kind.SET_CLOCK, 0, step_ns.to_bytes(8, "little", signed=True))

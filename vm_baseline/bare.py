@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tare.state import State
-from vm_baseline.agent import Agent
+from vm_baseline import monitor
 from vm_baseline.hypervisor import Hypervisor
 from vm_baseline.machine import Ends
 from vm_baseline.place import new_directory
@@ -21,7 +21,9 @@ from vm_baseline.serial import Serial
 from vm_baseline.spec import MachineSpec
 
 _DROPPED_FLAGS = ("-S", "-no-shutdown")
-_DROPPED_OPTIONS = re.compile(r"-object .*masterKey0.*|-chardev socket,id=charmonitor,.*|-mon .*")
+_DROPPED_OPTIONS = re.compile(
+    rf"-object .*masterKey0.*|-chardev socket,id=(charmonitor|{monitor.ID}),.*|-mon .*"
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class BareMachine:
 
 
 def command(native: str) -> list[str]:
-    """The words of libvirt's QEMU command line without its environment, its monitor, and what waits for that.
+    """The words of libvirt's QEMU command line without environment, monitors, and what waits for those.
 
     Args:
         native: what `virsh domxml-to-native qemu-argv` prints.
@@ -66,7 +68,7 @@ def booted(
     """
     directory = new_directory(state, "vm")
     nonce = secrets.token_hex(8)
-    ends = Ends(directory, Serial(directory / "serial", nonce), Agent(directory / "agent"))
+    ends = Ends.open(directory, nonce)
     try:
         domain = hypervisor.describe(spec, directory, nonce, prepared)
         words = command(hypervisor.connection.call("native", xml=domain.xml()))

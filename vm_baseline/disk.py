@@ -1,38 +1,43 @@
-"""Disk images of a root directory, in the formats hypervisors use."""
+"""Disk images with the files of a root directory, made without mounting anything."""
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
 import shutil
-import stat
-import subprocess
-import uuid
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
-from tare.errors import ImageError
+from tare.errors import ImageError, UsageError
 from tare.state import State
-from vm_baseline.cache import cached
+from vm_baseline.cache import UNFINISHED, cached, products
 from vm_baseline.cpio import walk
 from vm_baseline.errors import HypervisorError
-
-_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
-_ROOM = 64 << 20
-_GROWTH = 1.25
-_GRAIN = 1 << 20
-_INODE_BYTES = 512
-_EPOCH = "1"
-_NAMESPACE = uuid.UUID("5d3a5b0e-36c5-4f0c-9d0b-7461726520bb")
+from vm_baseline.filesystem import filesystem
+from vm_baseline.format import format_named
+from vm_baseline.tools import run
 
 
-class Format(StrEnum):
-    """Formats of disk images; the values are qemu-img's names."""
+@dataclass(frozen=True)
+class DiskSpec:
+    """What a disk image is to be.
 
-    RAW = "raw"
-    QCOW2 = "qcow2"
-    VMDK = "vmdk"
-    VDI = "vdi"
+    Args:
+        format: of the file, a name of `vm_baseline.format`.
+        filesystem: on it, a name of `vm_baseline.filesystem`.
+        size: bytes the guest sees; None for as many as the files need and some room.
+    """
+
+    format: str = "raw"
+    filesystem: str = "ext4"
+    size: int | None = None
+
+
+USUAL = DiskSpec()
+_FEW = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -41,13 +46,13 @@ class Disk:
 
     Args:
         path: of the file.
-        format: of the file.
+        format: of the file, by its name.
         virtual: bytes the guest sees.
         allocated: bytes the file takes on the host.
     """
 
     path: Path
-    format: Format
+    format: str
     virtual: int
     allocated: int
 
@@ -79,36 +84,40 @@ def fingerprint(rootfs: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def build_disk(rootfs: Path, dest: Path, format: Format = Format.RAW) -> Disk:
-    """Write a disk image with one ext4 file system that holds the directory.
+def build_disk(rootfs: Path, dest: Path, spec: DiskSpec = USUAL) -> Disk:
+    """Write a disk image with one file system that holds the directory.
 
     Args:
         rootfs: the root directory.
-        dest: the file to write; an existing one is replaced.
-        format: of the image.
+        dest: the file to write; an existing one is replaced once the new one is whole.
+        spec: what it is to be.
 
     Raises:
         ImageError: the directory can't be read.
-        HypervisorError: mke2fs or qemu-img is missing or fails.
+        HypervisorError: a tool is missing or fails, or the disk is full.
+        UsageError: there is no such format or file system, or the size is of no use.
     """
-    raw = dest if format is Format.RAW else dest.with_name(dest.name + ".raw")
-    try:
-        _make_ext4(rootfs, raw)
-        if format is not Format.RAW:
-            run(
-                "qemu-img",
-                "convert",
-                "-f",
-                "raw",
-                "-O",
-                format.value,
-                str(raw),
-                str(dest),
-                package="qemu-utils",
-            )
-    finally:
-        if raw != dest:
-            raw.unlink(missing_ok=True)
+    kind, form = filesystem(spec.filesystem), format_named(spec.format)
+    if spec.size is not None and not kind.has_size:
+        raise UsageError(f"{kind.name} is as large as its files", "leave --size away or choose ext4")
+    with _workshop(dest.parent) as workshop:
+        raw = workshop / "raw"
+        kind.make(rootfs, raw, spec.size)
+        product = raw
+        if form.name != "raw":
+            product = workshop / "product"
+            form.convert(raw, product)
+        product.replace(dest)
+    return describe(dest)
+
+
+def compressed(raw: Path, dest: Path) -> Disk:
+    """A qcow2 image of a raw one whose clusters are compressed, for shipping rather than for running.
+
+    Raises:
+        HypervisorError: qemu-img is missing or fails.
+    """
+    run("qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2", str(raw), str(dest), package="qemu-utils")
     return describe(dest)
 
 
@@ -119,88 +128,63 @@ def describe(path: Path) -> Disk:
         HypervisorError: qemu-img is missing or doesn't know the file.
     """
     about = json.loads(run("qemu-img", "info", "-U", "--output=json", str(path), package="qemu-utils"))
-    return Disk(path, Format(about["format"]), about["virtual-size"], path.stat().st_blocks * 512)
+    return Disk(path, about["format"], about["virtual-size"], path.stat().st_blocks * 512)
 
 
-def base_disk(state: State, rootfs: Path, mark: str) -> Path:
-    """The raw image of a directory with that fingerprint, cached."""
-    return cached(cached_disk(state, mark), lambda product: _make_ext4(rootfs, product))
+def cached_disk(state: State, mark: str, spec: DiskSpec = USUAL) -> Path:
+    """Where the image of files with that mark is, or would be."""
+    size = "" if spec.size is None else f"-{spec.size}"
+    return state.data / "disks" / f"{mark}{size}.{spec.filesystem}.{spec.format}"
 
 
-def cached_disk(state: State, mark: str) -> Path:
-    """Where that image is, or would be."""
-    return state.data / "disks" / f"{mark}.raw"
+def cached_disks(state: State, mark: str = "") -> tuple[Path, ...]:
+    """The images that there are of files with that mark, or of all."""
+    return products(state.data / "disks", f"{mark}*.*.*")
 
 
-def overlay(base: Path, dest: Path) -> None:
-    """A qcow2 image that reads from the base and keeps what is written, so that instances share the base."""
-    run(
-        "qemu-img",
-        "create",
-        "-q",
-        "-f",
-        "qcow2",
-        "-F",
-        "raw",
-        "-b",
-        str(base),
-        str(dest),
-        package="qemu-utils",
-    )
+def shared_disk(state: State, rootfs: Path, mark: str, spec: DiskSpec = USUAL) -> Path:
+    """The image of a directory, made once.
 
-
-def run(tool: str, *arguments: str, package: str, environment: dict[str, str] | None = None) -> str:
-    """Run a tool for its output.
+    Args:
+        state: where it is kept.
+        rootfs: the root directory.
+        mark: changes when anything in it does: its fingerprint, or an image's digest.
+        spec: what it is to be.
 
     Raises:
-        HypervisorError: it is missing or fails.
+        TareError: as `build_disk`.
     """
-    done = subprocess.run(
-        [require(tool, package), *arguments], capture_output=True, text=True, check=False,
-        env={**os.environ, "PATH": _PATH, "LC_ALL": "C", **(environment or {})},
-    )  # fmt: skip
-    if done.returncode:
-        message = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise HypervisorError(f"{tool} failed: {message}")
-    return done.stdout
+
+    def make(product: Path) -> None:
+        build_disk(rootfs, product, spec)
+
+    return cached(cached_disk(state, mark, spec), make)
 
 
-def require(tool: str, package: str) -> str:
-    """Where a tool is.
+def overlay(base: Path, dest: Path, form: str = "raw") -> None:
+    """A qcow2 image above a base of that format, which it only reads, so that instances share it.
 
     Raises:
-        HypervisorError: it is missing.
+        HypervisorError: the base has been deleted, or qemu-img fails.
     """
-    if (found := shutil.which(tool, path=_PATH)) is None:
-        raise HypervisorError(f"{tool} is missing", f"install the package {package} or run tools/setup")
-    return found
+    if not base.exists():
+        raise HypervisorError(f"the disk {base} has been deleted", "run it again; it is then built anew")
+    run("qemu-img", "create", "-q", "-f", "qcow2", "-F", form, "-b", str(base), str(dest),
+        package="qemu-utils")  # fmt: skip
 
 
-def _make_ext4(rootfs: Path, dest: Path) -> None:
-    size, inodes = _needed(rootfs)
-    dest.unlink(missing_ok=True)
-    with dest.open("wb") as image:
-        image.truncate(size)
-    name = str(uuid.uuid5(_NAMESPACE, f"{size} {inodes}"))
-    run(
-        "mke2fs", "-q", "-F", "-t", "ext4", "-d", str(rootfs), "-m", "0", "-U", name, "-N", str(inodes),
-        "-E", f"hash_seed={name},root_owner=0:0,lazy_itable_init=1,lazy_journal_init=1,nodiscard", str(dest),
-        package="e2fsprogs", environment={"E2FSPROGS_FAKE_TIME": _EPOCH},
-    )  # fmt: skip
-
-
-def _needed(rootfs: Path) -> tuple[int, int]:
-    """Bytes and inodes of a file system with room for the tree and some more."""
-    total, count = 0, 0
+@contextlib.contextmanager
+def _workshop(parent: Path) -> Iterator[Path]:
+    """A directory for what is half made, beside the product; a full disk leaves none."""
     try:
-        for path in walk(str(rootfs)):
-            about = os.lstat(path)
-            total += -(-about.st_size // 4096) * 4096 if stat.S_ISREG(about.st_mode) else 4096
-            count += 1
+        with tempfile.TemporaryDirectory(dir=parent, prefix=UNFINISHED) as name:
+            yield Path(name)
+    except HypervisorError as error:
+        # The tools have many words for it.
+        if shutil.disk_usage(parent).free < _FEW:
+            raise HypervisorError(f"no space left below {parent}", "make room and try again") from error
+        raise
     except OSError as error:
-        raise ImageError(
-            f"can't read the image {rootfs}: {error.strerror}", "name a root directory"
-        ) from error
-    inodes = count + 4096
-    size = int(total * _GROWTH) + inodes * _INODE_BYTES + _ROOM
-    return -(-size // _GRAIN) * _GRAIN, inodes
+        if error.errno != errno.ENOSPC:
+            raise
+        raise HypervisorError(f"no space left below {parent}", "make room and try again") from error

@@ -9,6 +9,13 @@ class HypervisorError(TareError):
     exit_code = ExitCode.HYPERVISOR
 
 
+class NoSuchMachineError(TareError):
+    """No detached machine has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no such machine: {name}", "see `tarevm ps --all`")
+
+
 class KernelError(TareError):
     """No guest kernel could be found, read or unpacked."""
 

@@ -1,4 +1,4 @@
-"""The guest's first file system: our init, a static busybox and modules, and where asked the image itself.
+"""The guest's first file system: its program and kernel modules, and where asked the image itself.
 
 Three archives, one after the other, make an initramfs (buffer-format.rst of the Linux kernel): our own part
 and the image, both cached, and the job of this one instance.
@@ -7,27 +7,26 @@ and the image, both cached, and the job of this one instance.
 import hashlib
 import io
 import os
-import shlex
-import shutil
-from collections.abc import Iterable, Mapping, Sequence
+import platform
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from pathlib import Path
 
 from tare.errors import ImageError
 from tare.state import State
 from vm_baseline import cpio
 from vm_baseline.cache import cached
-from vm_baseline.errors import HypervisorError
+from vm_baseline.command import Command
+from vm_baseline.frames import fields
+from vm_baseline.guest_program import guest_program
 from vm_baseline.kernel import Kernel
 from vm_baseline.modules import resolve
+from vm_baseline.volume import Volume, pairs
 
 HOME = ".tare"
-RDINIT = f"/{HOME}/init.sh"
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_GUEST = Path(__file__).parent / "guest"
-_APPLETS = ("cat", "cp", "dd", "env", "insmod", "ip", "kill", "mkdir", "mkfifo", "mount", "poweroff", "rm",
-            "setsid", "sh", "stat", "switch_root")  # fmt: skip
+RDINIT = f"/{HOME}/init"
+_READ_ONLY = ("erofs", "squashfs")
 
 
 @dataclass(frozen=True)
@@ -35,13 +34,19 @@ class Job:
     """What one instance has to do.
 
     Args:
-        nonce: the word its ready and exit lines start with.
+        nonce: the word its ready line starts with.
         boot_modules: modules to load before the root is mounted, in order.
         agent_modules: modules the agent needs besides, in order.
         disk: the device with the root file system, or empty when the initramfs is the root.
+        file_system: its type; above one that can't be written the guest writes to memory.
+        hostname: of the guest; empty to leave the kernel's.
         address: of eth0, or None without a network.
         gateway: the default route.
-        payload: the shell script of the payload, or None.
+        address6: of eth0, or None without IPv6; likewise gateway6.
+        resolv: the text of /etc/resolv.conf, or None to leave the image's.
+        hosts: the text of /etc/hosts, or None to leave the image's.
+        volumes: directories of the host.
+        payload: or None.
         init: the program that takes process 1 over, or None.
         hold: never say ready, to try what happens then.
     """
@@ -50,85 +55,70 @@ class Job:
     boot_modules: Sequence[str] = ()
     agent_modules: Sequence[str] = ()
     disk: str = ""
+    file_system: str = "ext4"
+    hostname: str = ""
     address: IPv4Interface | None = None
     gateway: IPv4Address | None = None
-    payload: str | None = None
+    address6: IPv6Interface | None = None
+    gateway6: IPv6Address | None = None
+    resolv: str | None = None
+    hosts: str | None = None
+    volumes: Sequence[Volume] = ()
+    payload: Command | None = None
     init: str | None = None
     hold: bool = False
 
     def archive(self) -> bytes:
         """The archive that puts this job into the guest."""
-        values = {
-            "nonce": self.nonce,
-            "boot_modules": " ".join(self.boot_modules),
-            "agent_modules": " ".join(self.agent_modules),
-            "disk": self.disk,
-            "address": self.address.with_prefixlen if self.address else "",
-            "gateway": str(self.gateway or ""),
-            "init": self.init or "",
-            "hold": "1" if self.hold else "",
+        return _packed([cpio.file(f"{HOME}/job", self.lines(), 0o600)])
+
+    def lines(self, *more: tuple[str, str]) -> bytes:
+        """The job as the guest's program reads it, with more of the kind; docs/vm-guest.md has its keys."""
+        disk = (("root", self.disk), ("type", self.file_system)) if self.disk else ()
+        texts = {
+            "hostname": self.hostname or None,
+            "address": self.address.with_prefixlen if self.address else None,
+            "gateway": str(self.gateway) if self.gateway else None,
+            "address6": self.address6.with_prefixlen if self.address6 else None,
+            "gateway6": str(self.gateway6) if self.gateway6 else None,
+            "resolv": self.resolv,
+            "hosts": self.hosts,
+            "init": self.init,
+            "read_only": "1" if self.file_system in _READ_ONLY else None,
+            "hold": "1" if self.hold else None,
         }
-        lines = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
-        entries = [cpio.file(f"{HOME}/job.sh", lines.encode())]
-        if self.payload is not None:
-            entries.append(cpio.file(f"{HOME}/payload.sh", self.payload.encode(errors="surrogateescape")))
-        return _packed(entries)
+        return fields(
+            ("nonce", self.nonce),
+            *(("boot_module", name) for name in self.boot_modules),
+            *(("agent_module", name) for name in self.agent_modules),
+            *disk,
+            *((key, text) for key, text in texts.items() if text is not None),
+            *pairs(self.volumes),
+            *(self.payload.pairs() if self.payload else ()),
+            *more,
+        )
 
 
-def script(argv: Sequence[str], environment: Mapping[str, str], prelude: str = "") -> str:
-    """A shell script that becomes the image's program with exactly this environment.
-
-    Args:
-        argv: a name without a slash is looked for along the environment's PATH inside the image.
-        environment: names and values.
-        prelude: shell lines to run first.
-    """
-    variables = {"PATH": DEFAULT_PATH, **environment}
-    words = " ".join(shlex.quote(f"{name}={value}") for name, value in variables.items())
-    arguments = " ".join(map(shlex.quote, argv[1:]))
-    return (
-        f". /{HOME}/find.sh\n{prelude}"
-        f"program=$(find_program {shlex.quote(variables['PATH'])} {shlex.quote(argv[0])}) || exit 127\n"
-        f'exec env -i {words} "$program" {arguments}\n'
-    )
-
-
-def host_busybox() -> Path:
-    """The host's static busybox.
+def build_base(
+    state: State, kernel: Kernel, wanted: Iterable[str], architecture: str = platform.machine()
+) -> Path:
+    """Our own part, cached: the guest's program and the wanted modules of that kernel.
 
     Raises:
-        HypervisorError: there is none.
-    """
-    for name in ("busybox.static", "busybox-static", "busybox"):
-        if (found := shutil.which(name)) and _is_static(Path(found)):
-            return Path(found)
-    raise HypervisorError(
-        "a static busybox for the guest is missing", "install busybox-static or run tools/setup"
-    )
-
-
-def build_base(state: State, kernel: Kernel, wanted: Iterable[str]) -> Path:
-    """Our own part, cached: scripts, busybox and the wanted modules of that kernel.
-
-    Raises:
-        HypervisorError: no static busybox.
+        HypervisorError: the program can't be made.
         KernelError: a module is missing.
     """
-    busybox = host_busybox().read_bytes()
+    program = guest_program(state, architecture)
     modules = resolve(kernel.modules, wanted) if kernel.modules else []
-    scripts = sorted(_GUEST.glob("*.sh"))
-    digest = hashlib.sha256(busybox)
-    for part in [*(path.read_bytes() for path in scripts), *(image for _, image in modules)]:
-        digest.update(part)
+    digest = hashlib.sha256(program)
+    for _, image in modules:
+        digest.update(image)
 
     def make(product: Path) -> None:
         entries = [
-            *(cpio.directory(name) for name in ("dev", "proc", "sys", HOME)),
-            *(cpio.directory(f"{HOME}/{name}") for name in ("bin", "modules", "root")),
+            *(cpio.directory(name) for name in ("dev", "proc", "sys", HOME, f"{HOME}/modules")),
             cpio.device("dev/console", 0o600, 5, 1),
-            cpio.file(f"{HOME}/busybox", busybox, 0o755),
-            *(cpio.symlink(f"{HOME}/bin/{name}", "../busybox") for name in _APPLETS),
-            *(cpio.file(f"{HOME}/{path.name}", path.read_bytes(), 0o755) for path in scripts),
+            cpio.file(RDINIT.removeprefix("/"), program, 0o755),
             *(cpio.file(f"{HOME}/modules/{name}.ko", image) for name, image in modules),
         ]
         product.write_bytes(_packed(entries))
@@ -172,7 +162,3 @@ def _packed(entries: Sequence[cpio.Entry]) -> bytes:
     out = io.BytesIO()
     cpio.write(entries, out)
     return out.getvalue()
-
-
-def _is_static(program: Path) -> bool:
-    return b"/ld-linux" not in program.read_bytes()[:8192]

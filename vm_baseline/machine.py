@@ -1,23 +1,31 @@
 """One running virtual machine."""
 
 import contextlib
-import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vm_baseline.agent import Agent
 from vm_baseline.connection import Connection
 from vm_baseline.domain import Domain
 from vm_baseline.errors import HypervisorError, NotReadyError
-from vm_baseline.initramfs import script
+from vm_baseline.footprint import Footprint, measure
+from vm_baseline.guest_process import Sink, Sinks
+from vm_baseline.inside import Inside
 from vm_baseline.kernel import Kernel
+from vm_baseline.monitor import Monitor
+from vm_baseline.phases import Calls, Phases, Source, collect
+from vm_baseline.place import remove_directory
+from vm_baseline.qga import GuestAgent
+from vm_baseline.reason import why_it_ended
 from vm_baseline.serial import Serial
-from vm_baseline.spec import Accelerator
+from vm_baseline.spec import Accelerator, MachineSpec
 
 _KILL_LIMIT = 10.0
+_SIZES = ("actual", "available", "unused", "usable", "disk_caches", "rss")
 
 
 @dataclass(frozen=True)
@@ -28,20 +36,53 @@ class Ends:
         directory: with all files of the instance.
         serial: the serial line.
         agent: the command channel.
+        guest_agent: the channel to QEMU's own guest agent, or None.
+        monitor: QEMU's second monitor, or None.
     """
 
     directory: Path
     serial: Serial
     agent: Agent
+    guest_agent: GuestAgent | None = None
+    monitor: Monitor | None = None
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        nonce: str,
+        payload: Sinks | None = None,
+        output: Sink | None = None,
+        *,
+        has_guest_agent: bool = False,
+        has_monitor: bool = False,
+    ) -> "Ends":
+        """Make them in an instance's directory, which goes with them.
+
+        Raises:
+            OSError: a socket can't be made; nothing is left.
+        """
+        with contextlib.ExitStack() as undo:
+            undo.callback(remove_directory, directory)
+            serial = Serial(directory / "serial", nonce, output)
+            undo.callback(serial.close)
+            agent = Agent(directory / "agent", serial, payload)
+            undo.callback(agent.close)
+            monitor = Monitor(directory / "monitor", serial) if has_monitor else None
+            guest_agent = GuestAgent(directory / "qga") if has_guest_agent else None
+            undo.pop_all()
+        return cls(directory, serial, agent, guest_agent, monitor)
 
     def release(self) -> None:
         """Close and delete everything; may be called twice."""
         self.serial.close()
         self.agent.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        if self.guest_agent is not None:
+            self.guest_agent.close()
+        remove_directory(self.directory)
 
 
-class Machine:
+class Machine(Inside):
     """A virtual machine that `Hypervisor.start` made.
 
     Args:
@@ -49,10 +90,9 @@ class Machine:
         domain: its description.
         ends: the host's ends of it.
         kernel: it boots.
-        environment: for commands run in it.
+        spec: what was asked for.
         pid: QEMU's process, or None when it can't be seen from here.
-        times: `asked_ns` and `created_ns`, around libvirt's part of the start.
-        ready_timeout: seconds `wait_ready` waits if not told otherwise.
+        calls: when it was started.
         forget: called when it has been removed.
     """
 
@@ -62,25 +102,35 @@ class Machine:
         domain: Domain,
         ends: Ends,
         kernel: Kernel,
-        environment: Mapping[str, str],
+        spec: MachineSpec,
         pid: int | None,
-        times: Mapping[str, int],
-        ready_timeout: float,
+        calls: Calls,
         forget: Callable[["Machine"], None],
     ) -> None:
+        super().__init__(ends.agent, spec)
         self.name = domain.name
         self.kernel = kernel
         self.pid = pid
-        self.asked_ns = times["asked_ns"]
-        self.created_ns = times["created_ns"]
+        self.asked_ns = calls.asked_ns
+        self.created_ns = calls.created_ns
+        self._calls = calls
         self._connection = connection
         self._domain = domain
         self._ends = ends
         self._serial = ends.serial
-        self._environment = environment
-        self._ready_timeout = ready_timeout
         self._forget = forget
         self._removed = False
+
+    @property
+    def guest_agent(self) -> GuestAgent:
+        """QEMU's own guest agent.
+
+        Raises:
+            HypervisorError: the machine was started without a port for it.
+        """
+        if self._ends.guest_agent is None:
+            raise HypervisorError(f"the guest {self.name} has no port for QEMU's guest agent")
+        return self._ends.guest_agent
 
     @property
     def accelerator(self) -> Accelerator:
@@ -101,6 +151,11 @@ class Machine:
         return self._serial.transcript.boot
 
     @property
+    def tap(self) -> str | None:
+        """The name of its tap device, or None."""
+        return self._domain.tap
+
+    @property
     def directory(self) -> Path:
         """The instance's files (overlay disk, initramfs, sockets)."""
         return self._ends.directory
@@ -117,8 +172,14 @@ class Machine:
 
     @property
     def first_output_ns(self) -> int | None:
-        """Monotonic ns of the payload's first output."""
-        return self._serial.first_output_ns
+        """Monotonic ns of the payload's first output, or with `init` of what the console says first."""
+        payload = self._agent.payload
+        return payload.first_output_ns if payload else self._serial.first_output_ns
+
+    @property
+    def guest_times(self) -> tuple[int, int] | None:
+        """Ns on the guest's CLOCK_MONOTONIC: its first instruction outside of the kernel, the ready line."""
+        return self._serial.transcript.guest_times
 
     @property
     def exited_ns(self) -> int | None:
@@ -127,8 +188,58 @@ class Machine:
 
     @property
     def output(self) -> bytes:
-        """The payload's output so far, stdout and stderr together."""
-        return bytes(self._serial.transcript.output)
+        """The first 16 MiB of the payload's output, both streams in one, or with `init` of the console's."""
+        return bytes(self._agent.output if self._agent.payload else self._serial.transcript.output)
+
+    def phases(self) -> Phases:
+        """The points of its life that it has passed until now; all that can be once it is removed."""
+        source = Source.CHANNEL if self._agent.payload else Source.SERIAL
+        calls = replace(self._calls, output_ns=self.first_output_ns)
+        return collect(calls, self._serial, self._ends.monitor, source)
+
+    def footprint(self) -> Footprint:
+        """What it costs the host now.
+
+        Raises:
+            HypervisorError: it has ended, or QEMU's process can't be looked at from here.
+        """
+        if self.pid is None or self._serial.gone_ns is not None:
+            raise HypervisorError(f"the guest {self.name} has no process that can be looked at")
+        own = [path for path in self.directory.iterdir() if path.is_file()]
+        return measure(
+            self.pid, self._domain.memory, bases=self._domain.bases, own=own, managers=self._connection.pids()
+        )
+
+    def set_memory(self, size: int, timeout: float = 10.0) -> int:
+        """Have the guest's balloon leave it that much memory; the bytes it has once that is done.
+
+        Args:
+            size: bytes, at most those it was started with.
+            timeout: seconds to wait; the guest gives only what it can spare, so the result may be larger.
+
+        Raises:
+            HypervisorError: the machine was started without a balloon, or has ended.
+        """
+        self._check_balloon()
+        return int(self._connection.call("set_memory", name=self.name, size=size, timeout=timeout))
+
+    def guest_memory(self) -> Mapping[str, int]:
+        """What the guest says of its memory, bytes by libvirt's names (virDomainMemoryStatTags): `actual`,
+        `available` (MemTotal), `unused` (MemFree), `usable` (MemAvailable), `disk_caches`. It tells every
+        second; libvirt hears it on PCI only, and without that there is `actual` alone.
+
+        Raises:
+            HypervisorError: the machine was started without a balloon, or has ended.
+        """
+        self._check_balloon()
+        found = self._connection.call("memory", name=self.name)
+        return {name: value * 1024 for name, value in found.items() if name in _SIZES}
+
+    def _check_balloon(self) -> None:
+        if not self._spec.memory_options.balloon:
+            raise HypervisorError(
+                f"the guest {self.name} has no balloon", "start it with MemoryOptions(balloon=True)"
+            )
 
     def wait_ready(self, timeout: float | None = None) -> int:
         """Wait for the ready line; its time in monotonic ns.
@@ -136,18 +247,18 @@ class Machine:
         Raises:
             NotReadyError: it did not come within the seconds given, or the guest ended; it is removed.
         """
-        limit = self._ready_timeout if timeout is None else timeout
+        limits = (timeout, self._spec.ready_timeout, self._domain.profile.ready_timeout)
+        limit = next(limit for limit in limits if limit is not None)
         serial = self._serial
         in_time = serial.wait(lambda: bool(serial.ready_ns or serial.gone_ns), limit)
         if serial.ready_ns is not None:
             return serial.ready_ns
-        last = serial.transcript.last_line()
-        self.remove()
         what = (
             "ended before it was ready" if in_time else f"was not ready within {limit:g} s and has been ended"
         )
-        heard = f"its last words were {last!r}" if last else "it said nothing"
-        raise NotReadyError(f"the guest {self.name} {what}: {heard}", "allow more time or more memory")
+        reason = self._reason()
+        self.remove()
+        raise NotReadyError(f"the guest {self.name} {what}: {reason}", "allow more time or more memory")
 
     def wait_output(self, timeout: float | None = None) -> int:
         """Wait for the payload's first output; its time in monotonic ns.
@@ -156,10 +267,10 @@ class Machine:
             NotReadyError: none came within the seconds given, or before the guest ended.
         """
         serial = self._serial
-        serial.wait(lambda: bool(serial.first_output_ns or serial.gone_ns), timeout)
-        if serial.first_output_ns is None:
+        serial.wait(lambda: bool(self.first_output_ns or serial.gone_ns), timeout)
+        if self.first_output_ns is None:
             raise NotReadyError(f"the payload in {self.name} gave no output")
-        return serial.first_output_ns
+        return self.first_output_ns
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait until QEMU has ended; the payload's exit status, 128 + n when a signal ended it.
@@ -168,29 +279,42 @@ class Machine:
             subprocess.TimeoutExpired: it still runs.
             HypervisorError: the guest ended without reporting a status.
         """
-        serial = self._serial
-        if not serial.wait(lambda: serial.gone_ns is not None, timeout):
+        serial, payload = self._serial, self._agent.payload
+
+        def is_over() -> bool:
+            return serial.gone_ns is not None and (
+                payload is None or payload.status is None or payload.finished
+            )
+
+        if not serial.wait(is_over, timeout):
             raise subprocess.TimeoutExpired(self.name, timeout or 0)
-        if serial.transcript.status is None:
-            raise HypervisorError(f"the guest {self.name} ended without reporting the payload's exit status")
-        return serial.transcript.status
+        if payload is None or payload.status is None:
+            raise HypervisorError(
+                f"the guest {self.name} ended without reporting the payload's exit status: {self._reason()}"
+            )
+        return payload.status
 
-    def exec(
-        self, argv: Sequence[str], *, stdin: bytes | None = None, timeout: float | None = None
-    ) -> subprocess.CompletedProcess[bytes]:
-        """Run a command in the guest; its output goes through the guest's memory.
+    def _reason(self) -> str:
+        return why_it_ended(
+            self._serial.transcript,
+            log=self._connection.log(self.name),
+            lost_libvirt=self._serial.abandoned,
+            full=self.directory if self._is_starved() else None,
+            bases=self._domain.bases,
+        )
 
-        Raises:
-            subprocess.TimeoutExpired: it took longer than the seconds given; it was killed.
-            HypervisorError: the guest ended meanwhile.
-        """
-        return self._ends.agent.run(argv, script(argv, self._environment), stdin or b"", timeout)
+    def _is_starved(self) -> bool:
+        try:
+            return bool(self._connection.call("is_starved", name=self.name))
+        except HypervisorError:
+            return False
 
     def stop(self, timeout: float = 10.0) -> None:
         """Let the guest power off; end it when it has not within the seconds given."""
-        if self._serial.gone_ns is None and self._ends.agent.present:
+        self._note_stopping()
+        if self._serial.gone_ns is None and self._agent.present:
             with contextlib.suppress(HypervisorError):  # it may end in this moment
-                self._ends.agent.stop()
+                self._agent.stop()
             self._serial.wait(lambda: self._serial.gone_ns is not None, timeout)
         self.destroy()
 
@@ -198,11 +322,27 @@ class Machine:
         """End QEMU at once; nothing happens when it has ended."""
         if self._removed:
             return
+        self._note_stopping()
         if self._serial.gone_ns is None and self.pid is not None:
-            self._serial.kill(signal.SIGKILL)
-            self._serial.wait(lambda: self._serial.gone_ns is not None, _KILL_LIMIT)
-        self._connection.call("destroy", name=self.name)
+            with self._connection.unwatched():
+                self._serial.kill(signal.SIGKILL)
+                self._serial.wait(lambda: self._serial.gone_ns is not None, _KILL_LIMIT)
+        try:
+            self._connection.call("destroy", name=self.name)
+        except HypervisorError:
+            # Who hears no answer but has seen QEMU end needs none.
+            if self.pid is None or self._serial.gone_ns is None:
+                raise
+        self._calls.undefined_ns = self._calls.undefined_ns or time.monotonic_ns()
         self._serial.wait(lambda: self._serial.gone_ns is not None, _KILL_LIMIT)
+
+    def kill_emulator(self) -> None:
+        """Kill QEMU, if it is ours and runs, and wait for nothing: what a signal handler can do."""
+        self._serial.kill(signal.SIGKILL)
+
+    def _note_stopping(self) -> None:
+        if self._serial.gone_ns is None:
+            self._calls.stopping_ns = self._calls.stopping_ns or time.monotonic_ns()
 
     def remove(self) -> None:
         """End the machine and delete all that belonged to it."""

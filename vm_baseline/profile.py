@@ -23,6 +23,23 @@ class Root(StrEnum):
     DISK = "disk"
 
 
+class Firmware(StrEnum):
+    """What starts a machine whose kernel QEMU doesn't load itself."""
+
+    BIOS = "bios"
+    UEFI = "uefi"
+
+
+class Origin(StrEnum):
+    """How a machine comes to life."""
+
+    BOOTED = "booted"
+    RESTORED = "restored"
+    """It goes on from where a guest was saved that was booted once."""
+    POOLED = "pooled"
+    """It was restored before it is asked for, and waits paused."""
+
+
 @dataclass(frozen=True)
 class Profile:
     """One kind of virtual machine.
@@ -33,6 +50,10 @@ class Profile:
         bus: of all devices; its value is the kernel module that drives it.
         root: of the guest.
         machine_options: properties of the machine that libvirt has no words for (`-machine help`).
+        firmware: of a machine that boots a whole system from a disk of its own, with the image on a second
+            one; None to have QEMU load the kernel.
+        origin: how it comes to life.
+        ready_timeout: seconds within which it is ready on a host that emulates it and is busy.
     """
 
     name: str
@@ -40,6 +61,9 @@ class Profile:
     bus: Bus
     root: Root
     machine_options: tuple[str, ...] = ()
+    firmware: Firmware | None = None
+    origin: Origin = Origin.BOOTED
+    ready_timeout: float = 60.0
 
 
 @cache

@@ -9,11 +9,12 @@ proc(5), cpuinfo.
 import ctypes
 import mmap
 import os
+import platform
 import re
 import struct
 from pathlib import Path
 
-_SYS_PERF_EVENT_OPEN = 298
+_SYS_PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241}.get(platform.machine(), -1)
 _TYPE_SOFTWARE, _COUNT_DUMMY = 1, 9
 _ATTRIBUTE_SIZE = 112
 _EXCLUDE_KERNEL_AND_HYPERVISOR = 0b1100000

@@ -1,17 +1,24 @@
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from vm_remains import remains
 
-from tare.state import State
+from tare.state import PREFIX, State
 from vm_baseline import Hypervisor, MachineSpec
-from vm_baseline.initramfs import host_busybox
-from vm_baseline.place import domain_prefix, link_path
-from vm_baseline.processes import command_lines
+from vm_baseline.place import link_path
 
-PROFILES = ("vm-micro", "vm-q35")
+
+@pytest.fixture(autouse=True)
+def no_short_links(tmp_path) -> Iterator[None]:
+    """What a command line below a long path needed in the temporary directory goes with the test."""
+    yield
+    for link in Path(tempfile.gettempdir()).glob(f"{PREFIX}-*"):
+        if link.is_symlink() and link.readlink().is_relative_to(tmp_path):
+            link.unlink()
 
 
 @pytest.fixture(scope="session")
@@ -26,21 +33,14 @@ def rootfs(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("image")
     for name in ("bin", "etc", "www"):
         (root / name).mkdir()
-    shutil.copy(host_busybox(), root / "bin/busybox")
+    # Debian's busybox-static, as tools/setup installs it.
+    shutil.copy(shutil.which("busybox") or "/bin/busybox", root / "bin/busybox")
     listed = subprocess.run([root / "bin/busybox", "--list"], capture_output=True, text=True, check=True)
     for applet in listed.stdout.split():
         if applet != "busybox":
             (root / "bin" / applet).symlink_to("busybox")
     (root / "www/index.html").write_text("served by the guest\n")
     return root
-
-
-def remains(state: State) -> list[str]:
-    """What a state left behind: processes, links, taps and instance files."""
-    marks = (str(state.run), domain_prefix(state), str(link_path(state)))
-    found = [f"process {pid}" for pid, words in command_lines() if any(m in w for w in words for m in marks)]
-    found += [str(path) for kind in ("vm", "libvirt") for path in (state.run / kind).glob("*")]
-    return found + [path.name for path in Path("/sys/class/net").glob(f"*{state.tag}*")]
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def ended(pid: int) -> bool:
 
 
 def test_a_killed_harness_takes_its_machines_along(state, rootfs) -> None:
-    harness = begin(state, "boot", str(rootfs), "sh", "-c", "echo up; exec sleep 999")
+    harness = begin(state, "run", str(rootfs), "sh", "-c", "echo up; exec sleep 999")
     ((qemu, _),) = qemu_processes(domain_prefix(state))
     harness.kill()
     harness.communicate()
@@ -76,10 +76,24 @@ def test_a_killed_harness_takes_its_machines_along(state, rootfs) -> None:
     assert clean(state) == []
 
 
+def test_clean_ends_a_libvirt_whose_harness_was_killed_while_it_kept_it_from_looking(state, rootfs) -> None:
+    harness = begin(state, "run", str(rootfs), "sh", "-c", "echo up; exec sleep 999")
+    for pid in workers(state):
+        os.kill(pid, signal.SIGSTOP)
+    harness.kill()
+    harness.communicate()
+    assert "ended the libvirt process" in "".join(clean(state))
+    assert workers(state) == []
+
+
 def test_clean_ends_what_lost_harness_and_libvirt(state, rootfs) -> None:
-    harness = begin(state, "boot", "--profile", "vm-q35", str(rootfs), "sh", "-c", "echo up; exec sleep 999")
+    harness = begin(state, "run", "--profile", "vm-q35", str(rootfs), "sh", "-c", "echo up; exec sleep 999")
     ((qemu, name),) = qemu_processes(domain_prefix(state))
-    for pid in [*workers(state), harness.pid]:
+    lost = [harness.pid, *workers(state)]
+    # Otherwise the last of them would have the time to see to it.
+    for pid in lost:
+        os.kill(pid, signal.SIGSTOP)
+    for pid in lost:
         end(pid, signal.SIGKILL, 30)
     harness.communicate()
     assert qemu_processes(domain_prefix(state)) == [(qemu, name)]
@@ -88,13 +102,12 @@ def test_clean_ends_what_lost_harness_and_libvirt(state, rootfs) -> None:
 
 
 def test_clean_leaves_another_state_alone(state, rootfs, tmp_path) -> None:
-    harness = begin(state, "boot", str(rootfs), "sh", "-c", "echo up; exec sleep 999")
+    harness = begin(state, "run", str(rootfs), "sh", "-c", "echo up; exec sleep 999")
     assert clean(State(state.data, tmp_path / "other")) == []
     assert len(qemu_processes(domain_prefix(state))) == 1
     harness.send_signal(signal.SIGINT)
     _, errors = harness.communicate(timeout=60)
-    assert errors.decode().splitlines() == ["tarevm: interrupted; the machine has been removed"]
-    assert harness.returncode == ExitCode.INTERRUPTED
+    assert (errors, harness.returncode) == (b"", 128 + signal.SIGINT)
     assert not list(state.run.glob("*/*"))
 
 
@@ -106,40 +119,41 @@ def test_two_connections_of_a_state_do_not_disturb_each_other(state) -> None:
 
 
 def test_output_and_status_pass_through(state, rootfs) -> None:
-    done = call(state, "boot", "--env", "A=b", str(rootfs), "sh", "-c", "echo $A; exit 9")
+    done = call(state, "run", "--env", "A=b", str(rootfs), "sh", "-c", "echo $A; exit 9")
     assert (done.returncode, done.stdout, done.stderr) == (9, "b\n", "")
-    ready = call(state, "boot", str(rootfs))
+    ready = call(state, "boot", "--phases", str(rootfs))
     assert ready.returncode == 0
     assert ready.stdout.startswith("ready after ")
+    points = [line.split()[3] for line in ready.stdout.splitlines()[1:]]
+    assert (points[0], points[-1]) == ("called", "undefined")
+    assert {"running", "ready", "stopping", "stopped"} <= set(points)
 
 
 FAULTS = (
-    (("nowhere", "true"), ExitCode.IMAGE, "there is no directory 'nowhere'; `tarebox image mount"),
+    (("nowhere",), ExitCode.IMAGE, "no image 'nowhere'; see `tarebox images`"),
     (("--kernel", "/nowhere", "ROOTFS"), ExitCode.KERNEL, "can't read the kernel /nowhere: No such file"),
     (("--kernel", "/etc/passwd", "ROOTFS"), ExitCode.KERNEL, "/etc/passwd is not a Linux kernel for x86"),
     (("--connect", "nonsense:///x", "ROOTFS"), ExitCode.HYPERVISOR, "libvirt says: "),
-    (("--memory", "lots", "ROOTFS"), ExitCode.USAGE, "'lots' is not a size; write it as 256m or 1g"),
+    (("--memory", "lots", "ROOTFS"), ExitCode.USAGE, "'lots' is no size; write bytes or a number with k, m"),
     (("--memory", "32m", "ROOTFS"), ExitCode.USAGE, "the image does not fit as an initramfs into 32 MiB"),
     (("--vcpus", "none", "ROOTFS"), ExitCode.USAGE, "'none' is not a number of processors"),
     (
         ("--profile", "vm-none", "ROOTFS"),
         ExitCode.USAGE,
-        "there is no profile vm-none; choose one of vm-micro",
+        "there is no profile vm-none; choose one of vm-",
     ),
-    (("--env", "A", "ROOTFS"), ExitCode.USAGE, "'A' is not an environment variable"),
     (("--timeout", "0.2", "ROOTFS"), ExitCode.NOT_READY, "was not ready within 0.2 s and has been ended"),
-    (("ROOTFS", "nosuch"), ExitCode.NOT_FOUND, None),
 )
 
 
 @pytest.mark.parametrize(("arguments", "code", "line"), FAULTS)
 def test_a_fault_is_one_line_and_a_code(state, rootfs, arguments, code, line) -> None:
-    done = call(state, "boot", *(str(rootfs) if word == "ROOTFS" else word for word in arguments))
+    words = [str(rootfs) if word == "ROOTFS" else word for word in arguments]
+    done = call(state, "boot", *words)
     assert done.returncode == code
-    if line is not None:
-        assert len(done.stderr.splitlines()) == 1
-        assert done.stderr.startswith("tarevm: ")
-        assert line in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("tarevm: ")
+    assert line in done.stderr
     assert not list(state.run.glob("*/*"))
 
 

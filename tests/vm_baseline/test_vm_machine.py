@@ -11,11 +11,10 @@ from xml.etree import ElementTree
 
 import pytest
 from pyroute2 import IPRoute
+from vm_remains import PROFILES
 
 from vm_baseline import Accelerator, Hypervisor, Machine, MachineSpec, Tap
 from vm_baseline.errors import HypervisorError, NotReadyError
-
-PROFILES = ("vm-micro", "vm-q35")
 
 
 @pytest.fixture(scope="module", params=PROFILES)
@@ -40,7 +39,7 @@ def test_a_command_takes_and_gives_bytes_and_a_status(machine) -> None:
 
 def test_a_command_has_exactly_its_environment(machine) -> None:
     lines = set(machine.exec(["env"], timeout=60).stdout.decode().splitlines())
-    assert {"PATH=/bin", "WORD=a b'c"} <= lines <= {"PATH=/bin", "WORD=a b'c", "SHLVL=1", "PWD=/"}
+    assert {"PATH=/bin", "WORD=a b'c"} <= lines <= {"PATH=/bin", "WORD=a b'c", "HOME=/", "SHLVL=1", "PWD=/"}
 
 
 def test_arguments_arrive_as_they_are(machine) -> None:
@@ -51,7 +50,10 @@ def test_arguments_arrive_as_they_are(machine) -> None:
 
 def test_a_missing_command_and_one_ended_by_a_signal_have_the_shells_status(machine) -> None:
     missing = machine.exec(["nosuch"], timeout=60)
-    assert (missing.returncode, missing.stderr) == (127, b"nosuch: not found in the image\n")
+    assert (missing.returncode, missing.stderr) == (
+        127,
+        b'tarevm: exec: "nosuch": executable file not found in $PATH\n',
+    )
     assert machine.exec(["sh", "-c", "kill -9 $$"], timeout=60).returncode == 137
 
 

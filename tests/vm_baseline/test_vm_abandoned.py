@@ -1,0 +1,98 @@
+"""The next open of a state ends what processes that were killed left running."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from vm_remains import PROFILES, remains
+
+from tare.state import State
+from vm_baseline import Accelerator, Hypervisor, MachineSpec, clean
+from vm_baseline.connection import WORKER
+from vm_baseline.place import is_held, link_path, new_directory, remove_directory, take_abandoned
+from vm_baseline.prepared import prepare
+from vm_baseline.processes import command_lines
+
+MOMENTS = 8
+LATEST = 1.6
+"""Seconds in which the command line is loaded, libvirt started, the domain created and its kernel entered."""
+VICTIMS = ("harness", "libvirt", "both")
+
+
+def victims(state: State, harness: "subprocess.Popen[bytes]", who: str) -> list[int]:
+    places = {str(state.run), str(link_path(state))}
+    workers = [pid for pid, words in command_lines() if WORKER in words and not places.isdisjoint(words)]
+    return [harness.pid] * (who != "libvirt") + workers * (who != "harness")
+
+
+@pytest.fixture(scope="module")
+def home(data, rootfs, tmp_path_factory) -> State:
+    """What a start would build first is there, so that all moments are in the start itself."""
+    root = tmp_path_factory.mktemp("home")
+    (root / "data").symlink_to(data)
+    for profile in PROFILES:
+        prepare(State.at(root), MachineSpec(profile, rootfs, accelerator=Accelerator.TCG))
+    return State.at(root)
+
+
+@pytest.mark.parametrize("moment", range(MOMENTS))
+def test_whatever_is_killed_in_a_start_the_next_open_leaves_nothing(home, rootfs, moment) -> None:
+    chance = random.Random(moment)
+    after = (moment + chance.random()) * LATEST / MOMENTS
+    command = [
+        sys.executable,
+        "-m",
+        "vm_baseline.cli",
+        "run",
+        "--accelerator",
+        "tcg",
+        "--profile",
+        chance.choice(PROFILES),
+    ]
+    with subprocess.Popen(
+        [*command, str(rootfs), "sleep", "999"],
+        env={**os.environ, "TAREBENCH_ROOT": str(home.run.parent)},
+        stderr=subprocess.DEVNULL,
+    ) as harness:
+        with pytest.raises(subprocess.TimeoutExpired):
+            harness.wait(after)
+        for pid in victims(home, harness, VICTIMS[moment % len(VICTIMS)]):
+            os.kill(pid, signal.SIGKILL)
+        # Without libvirt the machine runs on, until the harness ends it.
+        harness.terminate()
+    with Hypervisor(home):
+        pass
+    assert remains(home) == []
+    assert clean(home) in ([], [f"removed {link_path(home)}"])
+
+
+def test_a_directory_is_held_by_the_process_that_made_it(state) -> None:
+    code = (
+        "import sys; from pathlib import Path; from tare.state import State\n"
+        "from vm_baseline.place import new_directory\n"
+        "print(new_directory(State(*map(Path, sys.argv[1:])), 'vm'), flush=True)\n"
+        "sys.stdin.read()"
+    )
+    own = new_directory(state, "vm")
+    with subprocess.Popen(
+        [sys.executable, "-c", code, state.data, state.run],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        theirs = own.parent / Path(other.stdout.readline().strip()).name
+        assert take_abandoned(state, "vm") == []
+        assert is_held(own)
+        assert is_held(theirs)
+        other.kill()
+    assert not is_held(theirs)
+    assert take_abandoned(state, "vm") == [theirs]
+    assert take_abandoned(state, "vm") == []
+    for path in (own, theirs):
+        remove_directory(path)
+        remove_directory(path)
+        assert not is_held(path)

@@ -1,0 +1,21 @@
+"""Finds what machines of a state left behind."""
+
+from pathlib import Path
+
+from tare.state import State
+from vm_baseline.place import domain_prefix, link_path
+from vm_baseline.processes import command_lines
+
+PROFILES = ("vm-micro", "vm-q35")
+
+
+def remains(state: State) -> list[str]:
+    """What a state left behind: processes, links, taps and instance files."""
+    marks = (str(state.run), domain_prefix(state), str(link_path(state)))
+    found = [
+        f"process {pid} {' '.join(words)[:200]}"
+        for pid, words in command_lines()
+        if any(m in w for w in words for m in marks)
+    ]
+    found += [str(path) for kind in ("vm", "libvirt") for path in (state.run / kind).glob("*")]
+    return found + [path.name for path in Path("/sys/class/net").glob(f"*{state.tag}*")]

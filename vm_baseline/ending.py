@@ -1,0 +1,85 @@
+"""Ending what machines left running, whoever started them; QEMU outlives the process that did."""
+
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+
+from tare.state import State
+from vm_baseline.connection import WORKER, Connection
+from vm_baseline.errors import HypervisorError
+from vm_baseline.place import URI_NOTE, domain_prefix, remove_directory, take_abandoned
+from vm_baseline.processes import command_lines, end, qemu_processes
+
+_LIMIT = 10.0
+_PASSES = 4
+
+
+def end_abandoned(state: State) -> list[str]:
+    """End the machines whose process is dead, with the libvirt that ran them, and remove their files.
+
+    Returns:
+        One line for each thing ended.
+    """
+    roots, machines = take_abandoned(state, "libvirt"), take_abandoned(state, "vm")
+    lines = end_processes(WORKER, {str(root) for root in roots}, "libvirt") if roots else []
+    lines += end_questioned(roots)
+    for machine in machines:
+        name = domain_prefix(state) + machine.name
+        lines += end_domains(state, name, [machine]) + end_emulators(name)
+    for directory in (*roots, *machines):
+        remove_directory(directory)
+    return lines
+
+
+def end_processes(module: str, places: Iterable[str], what: str) -> list[str]:
+    """End the Python processes that run a module of ours with one of these paths as an argument."""
+    wanted, lines = set(places), []
+    for pid, words in list(command_lines()):
+        if module in words and not wanted.isdisjoint(words):
+            if not end(pid, signal.SIGTERM, _LIMIT):
+                end(pid, signal.SIGKILL, _LIMIT)
+            lines.append(f"ended the {what} process {pid}")
+    return lines
+
+
+def end_domains(state: State, prefix: str, directories: Iterable[Path]) -> list[str]:
+    """End domains of a libvirt that is not ours, of which a machine's directory keeps the URI."""
+    notes = [directory / URI_NOTE for directory in directories]
+    lines = []
+    for uri in sorted({note.read_text() for note in notes if note.is_file()}):
+        try:
+            connection = Connection(state, uri)
+        except HypervisorError as error:
+            lines.append(f"could not look for machines at {uri}: {error.what}")
+            continue
+        try:
+            for name in connection.call("names", prefix=prefix):
+                connection.call("destroy", name=name)
+                lines.append(f"ended the virtual machine {name} at {uri}")
+        finally:
+            connection.close()
+    return lines
+
+
+def end_questioned(places: Iterable[Path]) -> list[str]:
+    """Kill every QEMU that a libvirt below one of these places asked what it can do, and didn't end."""
+    marks = tuple(f"unix:{place}/" for place in places)
+    lines: list[str] = []
+    # It makes itself a daemon: the one it forked may have been missed.
+    for _ in range(_PASSES if marks else 0):
+        found = [pid for pid, words in command_lines() if any(word.startswith(marks) for word in words)]
+        for pid in found:
+            end(pid, signal.SIGKILL, _LIMIT)
+            lines.append(f"ended the QEMU that libvirt asked what it can do (process {pid})")
+        if not found:
+            break
+    return lines
+
+
+def end_emulators(prefix: str) -> list[str]:
+    """Kill every QEMU whose guest name starts so."""
+    lines = []
+    for pid, name in qemu_processes(prefix):
+        end(pid, signal.SIGKILL, _LIMIT)
+        lines.append(f"ended the virtual machine {name} (process {pid})")
+    return lines

@@ -1,0 +1,5 @@
+"""VirtualBox's format."""
+
+from vm_baseline.format import Format
+
+FORMAT = Format("vdi")

@@ -1,0 +1,5 @@
+"""Hyper-V's format."""
+
+from vm_baseline.format import Format
+
+FORMAT = Format("vhdx")

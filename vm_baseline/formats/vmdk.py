@@ -1,0 +1,5 @@
+"""VMware's format, as one growing file."""
+
+from vm_baseline.format import Format
+
+FORMAT = Format("vmdk", ("subformat=monolithicSparse",))
