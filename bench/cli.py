@@ -4,21 +4,26 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from tare.errors import ExitCode, TareError
+from tare.errors import ExitCode, TareError, UsageError
 from tare.state import State
+
+if TYPE_CHECKING:
+    from bench.request import Request
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = options.command
+    perform: Callable[[argparse.Namespace], int] = options.perform
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return command(options)
+        return perform(options)
     except TareError as error:
         print(f"tarebench: {error}", file=sys.stderr)
         return error.exit_code
@@ -39,38 +44,65 @@ def _run(options: argparse.Namespace) -> int:
         from bench.goals import measure
 
         return measure(options.names)
-    work = profile.profile(options.profile)
-
-    from bench.image import find
     from bench.lab import Lab
+    from bench.request import Request
+    from bench.resume import request_of, unfinished
     from bench.run import execute
+    from bench.runtimes import found
     from results.store import Store
 
-    console = Console(stderr=True)
-    state = State.default()
-    image = find(state, options.image)
-    with Lab(state, options.connect) as lab:
-        outcome = execute(
-            lab,
-            image,
-            work,
-            Store(options.results),
-            console,
-            subjects=options.subjects,
-            scenarios=options.scenarios,
-            seed=options.seed,
-        )
+    store = Store(options.results)
+    if options.resume is None:
+        request, begun = _request(options), None
+    elif _request(options) != Request():
+        raise UsageError("a resumed run has its own plan", "leave the options of a new one away")
+    else:
+        begun = unfinished(store, options.resume)
+        request = request_of(begun)
+    with Lab(State.default(), request.connect, found(request.runtimes)) as lab:
+        outcome = execute(lab, request, store, Console(stderr=True), begun=begun)
     if options.report:
         _write_report(outcome.path, options.out)
     print(f"run        {outcome.path}")
     if outcome.interrupted:
-        print("tarebench: interrupted; the samples taken so far are kept", file=sys.stderr)
+        print(
+            "tarebench: interrupted; the samples taken so far are kept, `tarebench run --resume` goes on",
+            file=sys.stderr,
+        )
         return ExitCode.INTERRUPTED
     if outcome.failures:
         print(
             f"tarebench: {len(outcome.failures)} measurements failed; the report lists them", file=sys.stderr
         )
         return ExitCode.FAILED
+    return ExitCode.OK
+
+
+def _request(options: argparse.Namespace) -> "Request":
+    from bench.request import Request
+
+    return Request.given({field.name: getattr(options, field.name) for field in fields(Request)})
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from bench.cost import Costs, earlier
+    from bench.host import fingerprint
+    from bench.lab import Lab
+    from bench.outlook import outlook
+    from bench.profile import GOALS, profile
+    from bench.runtimes import found
+    from bench.selection import select
+    from results.store import Store
+
+    if options.profile == GOALS:
+        raise UsageError("goals are no plan", "choose another profile")
+    request = _request(options)
+    work = profile(request.profile)
+    with Lab(State.default(), request.connect, found(request.runtimes)) as lab:
+        questions = request.questions(request.workload())
+        selection = select(lab, work, subjects=request.subjects, scenarios=questions, seed=request.seed)
+    runs = earlier(Store(options.results), fingerprint()["machine"], work.name)
+    print(outlook(selection, Costs(selection.kinds, runs)))
     return ExitCode.OK
 
 
@@ -93,6 +125,7 @@ def _write_report(path: Path, out: Path) -> None:
 
 def _doctor(_: argparse.Namespace) -> int:
     import vm_baseline
+    from bench.host_check import Noise, settings
     from bench.lab import Lab
     from bench.registry import all_subjects
     from runtime.doctor import doctor
@@ -104,6 +137,7 @@ def _doctor(_: argparse.Namespace) -> int:
             availability = subject.availability()
             line = availability.version if availability.usable else availability.reason
             checks.append((f"subject {subject.name}", availability.usable, line))
+    checks += [(f"quiet {check.name}", check.noise is not Noise.NOISY, check.line) for check in settings()]
     for name, ok, line in checks:
         print(f"{'ok' if ok else 'no':<3} {name:<20} {line}")
     return ExitCode.OK
@@ -128,27 +162,74 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="measure, print the table, write the report")
-    run.add_argument("--profile", default="quick", help="smoke, quick, standard, or goals (default: quick)")
-    run.add_argument("--subjects", type=_names, default=[], metavar="A,B", help="default: all that run here")
-    run.add_argument("--scenarios", type=_names, default=[], metavar="A,B", help="default: all")
-    run.add_argument("--image", default="busybox", help="an image of the store, or a root directory")
-    run.add_argument("--seed", type=int, help="of the order of subjects (default: drawn, and kept)")
-    run.add_argument("--connect", metavar="URI", help="a libvirt connection (default: QEMU embedded)")
+    _add_choice(run)
     run.add_argument("--no-report", dest="report", action="store_false", help="measure only")
+    _add_workload(run)
+    run.add_argument(
+        "--resume",
+        nargs="?",
+        const="",
+        metavar="RUN",
+        help="go on with a run that was killed or interrupted (default: the last)",
+    )
     run.add_argument("names", nargs="*", metavar="GOAL", help="with --profile goals: which ones")
     _add_places(run)
-    run.set_defaults(command=_run)
+    run.set_defaults(perform=_run)
+
+    plan = commands.add_parser(
+        "plan", help="show what `run` with the same options would do, and for how long"
+    )
+    _add_choice(plan)
+    _add_workload(plan)
+    _add_places(plan)
+    plan.set_defaults(perform=_plan)
 
     report = commands.add_parser("report", help="print the table and write the report of a run")
     report.add_argument("run", nargs="?", type=Path, help="a results file or journal (default: the last run)")
     _add_places(report)
-    report.set_defaults(command=_report)
+    report.set_defaults(perform=_report)
 
     doctor = commands.add_parser("doctor", help="say what this host can and can't do")
-    doctor.set_defaults(command=_doctor)
+    doctor.set_defaults(perform=_doctor)
     clean = commands.add_parser("clean", help="remove everything a killed run left behind")
-    clean.set_defaults(command=_clean)
+    clean.set_defaults(perform=_clean)
     return parser
+
+
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--profile", help="smoke, quick, standard, full, or goals (default: quick)")
+    parser.add_argument(
+        "--subjects", type=_names, default=[], metavar="A,B", help="default: all that run here"
+    )
+    parser.add_argument("--scenarios", type=_names, default=[], metavar="A,B", help="default: all")
+    parser.add_argument("--image", help="an image of the store, or a root directory (default: busybox)")
+    parser.add_argument("--seed", type=int, help="of the order of subjects (default: drawn, and kept)")
+    parser.add_argument("--connect", metavar="URI", help="a libvirt connection (default: QEMU embedded)")
+    parser.add_argument(
+        "--runtime",
+        action="append",
+        dest="runtimes",
+        default=[],
+        metavar="PATH",
+        help="an OCI runtime, asked as well under its file's name; repeated for more",
+    )
+
+
+def _add_workload(parser: argparse.ArgumentParser) -> None:
+    own = parser.add_argument_group("a workload of your own", "see docs/own-workload.md")
+    own.add_argument("--own", metavar="FILE", help="a TOML file that says all of it")
+    own.add_argument("--command", metavar="WORDS", help="what is started (default: the image's own program)")
+    own.add_argument("--memory", metavar="SIZE", help="its limit, as 512m (default: 256m)")
+    own.add_argument("--ready", metavar="WHAT", help="http://:PORT/PATH, tcp://:PORT or line:TEXT")
+    own.add_argument("--load", metavar="COMMAND", help="of the host's shell; has {url} and {address}")
+    own.add_argument(
+        "--metric",
+        action="append",
+        dest="metrics",
+        default=[],
+        metavar="[NAME[:UNIT][:lower]=]REGEX",
+        help="a number that the load prints, in parentheses; repeated for more",
+    )
 
 
 def _add_places(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from inotify_simple import INotify, flags
 
 from bench.output import Output
+from bench.pinning import waiting
 from bench.subject import SubjectError, Timeline
 
 
@@ -73,8 +74,9 @@ class Command:
         poll.register(self._pidfd, select.POLLIN)
         deadline = time.monotonic() + timeout
         while self.timeline.created is None:
-            ready = dict(poll.poll(max(0.0, deadline - time.monotonic()) * 1000))
-            at = time.monotonic_ns()
+            with waiting():
+                ready = dict(poll.poll(max(0.0, deadline - time.monotonic()) * 1000))
+                at = time.monotonic_ns()
             if self._inotify.fileno() in ready:
                 if any(event.name == self._appears.name for event in self._inotify.read(timeout=0)):
                     self.timeline.created = at
@@ -87,10 +89,13 @@ class Command:
         """Exit status of the command, 128+n for signal n. Raises: SubjectError after `timeout` seconds."""
         poll = select.poll()
         poll.register(self._pidfd, select.POLLIN)
-        if not poll.poll(timeout * 1000):
+        with waiting():
+            ended = poll.poll(timeout * 1000)
+            at = time.monotonic_ns()
+        if not ended:
             raise SubjectError(f"{self._who} did not end in {timeout:g} s")
         if self.timeline.exited is None:
-            self.timeline.exited = time.monotonic_ns()
+            self.timeline.exited = at
         status = self.process.wait()
         return status if status >= 0 else 128 - status
 
@@ -122,6 +127,7 @@ def run(
     who: str,
     *,
     executor: Executor | None = None,
+    env: Mapping[str, str] | None = None,
     stdin: bytes | None = None,
     timeout: float | None = 60,
     check: bool = True,
@@ -129,7 +135,9 @@ def run(
     """Run a command to its end. Raises: SubjectError when missing, failed (with `check`) or too slow."""
 
     def call() -> "subprocess.CompletedProcess[bytes]":
-        return subprocess.run(argv, input=stdin or b"", capture_output=True, timeout=timeout, check=False)
+        return subprocess.run(
+            argv, input=stdin or b"", capture_output=True, timeout=timeout, check=False, env=env
+        )
 
     try:
         done = executor.submit(call).result() if executor else call()

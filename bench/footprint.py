@@ -1,5 +1,6 @@
 """What processes cost their host, read from /proc and from the cgroup they are in."""
 
+from collections import Counter
 from pathlib import Path
 
 import psutil
@@ -10,15 +11,21 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def pss(pid: int) -> int:
-    """Proportional set size of one process in bytes, 0 when it is gone (proc_pid_smaps_rollup)."""
+    """Proportional set size of one process in bytes, 0 when it is gone."""
+    return pss_parts(pid)["Pss"]
+
+
+def pss_parts(pid: int) -> Counter[str]:
+    """`Pss` of one process in bytes, and of what kind it is: `Pss_Anon`, `Pss_File`, `Pss_Shmem`.
+
+    None when the process is gone (proc_pid_smaps_rollup(5)).
+    """
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except (FileNotFoundError, ProcessLookupError):
-        return 0
-    for line in text.splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024
-    return 0
+        return Counter()
+    lines = (line.split() for line in text.splitlines() if line.startswith("Pss"))
+    return Counter({line[0].rstrip(":"): int(line[1]) * 1024 for line in lines})
 
 
 def cpu_seconds(pid: int) -> float:
@@ -73,6 +80,17 @@ def cgroup_memory(pid: int) -> int | None:
     return None
 
 
+def cgroup_kernel_memory(pid: int) -> int | None:
+    """Bytes among those that are the kernel's own, or None where it doesn't tell."""
+    directory = cgroup_directory(pid, "memory")
+    if directory is None:
+        return None
+    if (v1 := directory / "memory.kmem.usage_in_bytes").exists():
+        return int(v1.read_text())
+    lines = (line.split() for line in (directory / "memory.stat").read_text().splitlines())
+    return next((int(size) for name, size in lines if name == "kernel"), None)
+
+
 def cgroup_cpu(pid: int) -> float | None:
     """CPU seconds spent by the cgroup of a process, or None when it has none of its own."""
     if (v1 := cgroup_directory(pid, "cpuacct")) and (v1 / "cpuacct.usage").exists():
@@ -90,4 +108,9 @@ def measure(payload: int, managers: tuple[int, ...] = ()) -> Footprint:
     processes = family(payload)
     if cpu is None:
         cpu = sum(cpu_seconds(pid) for pid in processes)
-    return Footprint(sum(pss(pid) for pid in {*processes, *managers}), cgroup_memory(payload), cpu)
+    shares: Counter[str] = sum((pss_parts(pid) for pid in {*processes, *managers}), Counter())
+    parts = {"private": shares["Pss_Anon"] + shares["Pss_Shmem"], "files": shares["Pss_File"]}
+    kernel = cgroup_kernel_memory(payload)
+    if kernel is not None:
+        parts["kernel"] = kernel
+    return Footprint(shares["Pss"], cgroup_memory(payload), cpu, parts)

@@ -1,6 +1,5 @@
 """The host a run was made on: everything a reader needs to judge or repeat it."""
 
-import hashlib
 import os
 import platform
 import shutil
@@ -9,6 +8,9 @@ from pathlib import Path
 
 import psutil
 
+from bench.machine_id import cpu_model, machine_id
+
+_ROOT = Path("/")
 _PROGRAMS = {
     "qemu": ("qemu-system-x86_64", "--version"),
     "libvirt": ("virsh", "--version"),
@@ -20,7 +22,7 @@ _PROGRAMS = {
 
 
 def fingerprint() -> dict[str, object]:
-    """Facts in plain values; `machine` is a hash that stays the same over reboots."""
+    """Facts in plain values; `machine` is that of `bench.machine_id`."""
     try:
         system = platform.freedesktop_os_release()["PRETTY_NAME"]
     except (OSError, KeyError):
@@ -30,41 +32,41 @@ def fingerprint() -> dict[str, object]:
         "system": system,
         "kernel": platform.release(),
         "architecture": platform.machine(),
-        "cpu": _cpu_model(),
+        "cpu": cpu_model(),
         "cpus": os.cpu_count() or 1,
         "memory": memory,
-        "virtualised": "hypervisor" in _read("/proc/cpuinfo"),
+        "virtualised": is_virtualised(),
         "cgroups": _cgroups(),
-        "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or "unknown",
-        "transparent_hugepages": _read("/sys/kernel/mm/transparent_hugepage/enabled"),
+        "governor": ", ".join(governors()) or "unknown",
+        "transparent_hugepages": text(_ROOT / "sys/kernel/mm/transparent_hugepage/enabled"),
         "python": platform.python_version(),
         "load_before": list(os.getloadavg()),
         "programs": {name: version for name, argv in _PROGRAMS.items() if (version := _version(argv))},
     }
-    return {"machine": _machine(facts), **facts}
-
-
-def _machine(facts: dict[str, object]) -> str:
-    lasting = (_read("/etc/machine-id"), facts["architecture"], facts["cpu"], facts["cpus"], facts["memory"])
-    return hashlib.sha256(repr(lasting).encode()).hexdigest()[:16]
-
-
-def _cpu_model() -> str:
-    for line in _read("/proc/cpuinfo").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or "unknown"
+    return {"machine": machine_id(), **facts}
 
 
 def _cgroups() -> str:
-    mounts = _read("/proc/self/mounts")
+    mounts = text(_ROOT / "proc/self/mounts")
     v1, v2 = " cgroup " in mounts, " cgroup2 " in mounts
     return {(True, True): "hybrid", (True, False): "v1", (False, True): "v2", (False, False): "none"}[v1, v2]
 
 
-def _read(path: str) -> str:
+def is_virtualised(root: Path = _ROOT) -> bool:
+    """Whether the processor says that it is a virtual machine's."""
+    return "hypervisor" in text(root / "proc/cpuinfo").split()
+
+
+def governors(root: Path = _ROOT) -> list[str]:
+    """The different cpufreq governors of the CPUs; none where no frequency is scaled."""
+    files = root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor")
+    return sorted({text(path) for path in files})
+
+
+def text(path: Path) -> str:
+    """What a file of the kernel's says, or nothing where there is none."""
     try:
-        return Path(path).read_text().strip()
+        return path.read_text().strip()
     except OSError:
         return ""
 

@@ -9,7 +9,7 @@ from runtime.rootfs import flatten
 from tare.errors import ImageError
 from tare.state import State
 
-_DEFAULT = "busybox"
+DEFAULT = "busybox"
 
 
 def find(state: State, reference: str) -> Image:
@@ -27,7 +27,7 @@ def find(state: State, reference: str) -> Image:
     try:
         stored = store.get(reference)
     except ImageError:
-        if reference != _DEFAULT:
+        if reference != DEFAULT:
             raise
         stored = bootstrap_busybox(store)
     return Image(reference, flatten(state, stored), stored)

@@ -1,5 +1,6 @@
 """What the subjects of one run share: the engine, the hypervisor, the network and the state root."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -7,8 +8,9 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self, TypeVar
 
+from bench.loopback_registry import loopback_registry, publish
 from bench.network import Network
-from bench.subject import Image
+from bench.subject import Image, RunSpec
 from runtime import Engine
 from runtime.storage import tree
 from runtime.storage.store import like, opened
@@ -24,13 +26,18 @@ class Lab:
     Args:
         state: where everything lives.
         uri: a libvirt connection URI, or None for the embedded driver.
+        runtimes: further OCI runtimes, the paths by the names of their subjects.
     """
 
-    def __init__(self, state: State, uri: str | None = None) -> None:
+    def __init__(
+        self, state: State, uri: str | None = None, runtimes: Mapping[str, str] | None = None
+    ) -> None:
+        self.runtimes = dict(runtimes or {})
         self.state = state
         self.uri = uri
         self._stack = ExitStack()
         self._copies: dict[Image, Path] = {}
+        self._published: dict[Image, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -44,6 +51,10 @@ class Lab:
         """A scratch directory that goes with the lab; on the disk of the images unless volatile."""
         base = self.state.directory("lab", volatile=volatile)
         return Path(self._stack.enter_context(TemporaryDirectory(dir=base, prefix="tare-")))
+
+    def volume(self, spec: RunSpec) -> Path | None:
+        """A new directory of the host's disk for a payload that is to have a volume."""
+        return self.directory(volatile=False) if spec.volume else None
 
     def copy(self, image: Image) -> Path:
         """A copy of the image's files for those who write to them; it is made once."""
@@ -59,6 +70,26 @@ class Lab:
     def hold(self, resource: AbstractContextManager[_T]) -> _T:
         """Enter a context that ends with the lab, for what only one subject needs."""
         return self._stack.enter_context(resource)
+
+    def settle(self) -> None:
+        """Wait until no machine is made behind what comes next."""
+        if "hypervisor" in vars(self):
+            self.hypervisor.settle()
+
+    def published(self, image: Image) -> str:
+        """The image's name in a registry on loopback, where it is brought once.
+
+        Raises:
+            Unsupported: no registry is installed, or the image is a mere directory.
+        """
+        if image not in self._published:
+            self._published[image] = publish(self.state, image, self.registry)
+        return self._published[image]
+
+    @cached_property
+    def registry(self) -> str:
+        """Host and port of a registry on loopback."""
+        return self.hold(loopback_registry(self.directory(volatile=False)))
 
     @cached_property
     def engine(self) -> Engine:

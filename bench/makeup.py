@@ -1,7 +1,6 @@
 """Facts that hold for every container engine."""
 
-import platform
-
+from bench.elf import programs
 from bench.sizes import container_sizes
 from bench.subject import Makeup, RunSpec
 
@@ -13,8 +12,13 @@ def container_makeup(command: str, spec: RunSpec) -> Makeup:
         command: what a person writes to start it, without the payload.
         spec: what is started.
     """
+    bound = programs(spec.prepared.image.rootfs)
     return Makeup(
         configuration=" ".join((command, *spec.argv)),
-        couplings=("Linux system calls of the host kernel", f"instruction set {platform.machine()}"),
+        couplings={
+            "kernel": f"the host's, Linux {bound.kernel}".rstrip() + " or newer" * bool(bound.kernel),
+            "architecture": ", ".join(bound.architectures),
+            "format": "OCI layers" if spec.prepared.image.stored else "files",
+        },
         artifacts=(("layer.tar.gz", container_sizes(spec.prepared.image)["oci-layer"]),),
     )

@@ -1,7 +1,7 @@
 """The network of one run: containers and machines on one bridge, the host at its gateway."""
 
 import os
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Interface, IPv4Network
 from types import TracebackType
 from typing import Self
 
@@ -17,10 +17,10 @@ class Network:
     """A context in which the network exists, for the subjects alone.
 
     Nothing is routed beyond it, so the host's settings stay as they are. Addresses are taken from below;
-    the upper half of the subnet is left to docker.
+    the upper half of the subnet is left to engines that give addresses themselves, a quarter each.
 
     Args:
-        state: of the networks.
+        state: of the networks, among which it is called `name`.
 
     Raises:
         NetworkError: no free subnet, or the kernel refuses.
@@ -28,11 +28,11 @@ class Network:
 
     def __init__(self, state: State) -> None:
         self.networks = Networks(state)
-        self._name = f"{PREFIX}{os.getpid()}-{os.urandom(4).hex()}"
+        self.name = f"{PREFIX}{os.getpid()}-{os.urandom(4).hex()}"
         self._attached: list[str] = []
 
     def __enter__(self) -> Self:
-        network = self.networks.create(self._name, internal=True)
+        network = self.networks.create(self.name, internal=True)
         try:
             self.networks.bring_up(network.name)
         except BaseException:
@@ -46,11 +46,15 @@ class Network:
     ) -> None:
         for container in self._attached:
             self.networks.release(container)
-        self.networks.remove(self._name)
+        self.networks.remove(self.name)
 
     def attach(self, container: str) -> Sandbox:
         """Reserve what a container needs; Networks has the rest of its way."""
-        return self.networks.attach(container, (Connection(self._name),))
+        return self.networks.attach(container, (Connection(self.name),))
+
+    def quarter(self, number: int) -> IPv4Network:
+        """Of the subnet, from 0."""
+        return list(self.subnet.subnets(prefixlen_diff=2))[number]
 
     def address(self) -> IPv4Interface:
         """An address for something that is no container of ours; it is given back with the network."""

@@ -1,141 +1,101 @@
 """Any OCI runtime by its command line (runc's commands, as the OCI runtime-spec's CLI practice has them)."""
 
-import shutil
-import tempfile
-import uuid
 from concurrent.futures import Executor
-from ipaddress import IPv4Address
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from subprocess import CompletedProcess
 
 from bench import footprint
-from bench.command import Command, run
+from bench.availability import installed, with_mounts
+from bench.container import container_spec
+from bench.copied import CopiedRoot
+from bench.foreground import ForegroundInstance
 from bench.lab import Lab
 from bench.makeup import container_makeup
-from bench.sizes import container_sizes
-from bench.subject import (
-    Availability,
-    Footprint,
-    Image,
-    Makeup,
-    Prepared,
-    RunSpec,
-    SubjectError,
-    Unsupported,
-)
-from results import Kind
-from runtime import ContainerSpec, Limits
+from bench.mounts import hybrid_hierarchy, without_unified_cgroup
+from bench.program import Program
+from bench.subject import Availability, Footprint, Makeup, RunSpec, Unsupported
 from runtime.bundle import write_bundle
 
+_CGROUP = "tare-cgroup"
+"""In a bundle's text, the place of what only an instance knows."""
 
-class OciInstance:
-    """One `run` of the runtime in the foreground: it ends with its payload and removes the container."""
 
-    def __init__(self, runtime: tuple[str, ...], name: str, bundle: Path, executor: Executor | None) -> None:
-        self._runtime = runtime
-        self._name = name
-        self._executor = executor
-        self._id = f"tare-{uuid.uuid4().hex[:12]}"
-        self._scratch = tempfile.TemporaryDirectory(prefix="tare-")
-        self._pid_file = Path(self._scratch.name) / "pid"
-        argv = (*runtime, "run", "--bundle", str(bundle), "--pid-file", str(self._pid_file), self._id)
-        self._command = Command(argv, name, appears=self._pid_file, executor=executor)
-        self.timeline = self._command.timeline
-        self.wait_ready = self._command.wait_ready
-        self.wait_output = self._command.wait_output
+class OciInstance(ForegroundInstance):
+    """One `run` of the runtime in the foreground, of a bundle of its own.
 
-    def wait(self, timeout: float) -> int:
-        """Exit status; `run` has removed the container by then."""
-        status = self._command.wait(timeout)
-        self.timeline.removed = self.timeline.exited
-        return status
+    Args:
+        program: the runtime.
+        config: the bundle's config.json.
+        parent: the control group that the container's is below.
+    """
 
-    def exec(
-        self, argv: tuple[str, ...], *, stdin: bytes | None = None, timeout: float | None = None
-    ) -> CompletedProcess[bytes]:
-        """The runtime's own exec command."""
-        command = (*self._runtime, "exec", self._id, *argv)
-        return run(command, self._name, executor=self._executor, stdin=stdin, timeout=timeout, check=False)
+    def __init__(self, program: Program, config: str, parent: str) -> None:
+        def arguments(name: str, file: Path) -> tuple[str, ...]:
+            (file.parent / "config.json").write_text(config.replace(_CGROUP, f"/{parent}/{name}"))
+            return ("run", "--bundle", str(file.parent), "--pid-file", str(file), name)
 
-    def address(self) -> IPv4Address | None:
-        """An OCI runtime makes no network."""
-        return None
+        super().__init__(program, arguments)
+
+    def _exec(self, argv: tuple[str, ...]) -> tuple[str, ...]:
+        return ("exec", self._name, *argv)
+
+    def _kill(self) -> tuple[str, ...]:
+        return ("delete", "--force", self._name)
 
     def footprint(self) -> Footprint:
         """Of the payload; the waiting foreground process counts as its manager."""
-        return footprint.measure(int(self._pid_file.read_text()), (self._command.process.pid,))
-
-    def stop(self) -> None:
-        """Kill the container and wait for the runtime to end."""
-        if self.timeline.exited is None:
-            command = (*self._runtime, "delete", "--force", self._id)
-            run(command, self._name, executor=self._executor, check=False)
-            self.wait(10)
-
-    def remove(self) -> None:
-        """Stop it when it still runs, and forget its files."""
-        try:
-            self.stop()
-        finally:
-            self._command.close()
-            self._scratch.cleanup()
+        return footprint.measure(int(self._file.read_text()), (self._command.process.pid,))
 
 
-class OciRuntime:
+class OciRuntime(CopiedRoot):
     """A subject for one OCI runtime.
 
     Args:
         lab: the shared parts.
-        name: the subject's name and the program to look for.
-        executor: where its commands are spawned, or None for here.
+        name: the subject's.
+        path: the program, looked for on PATH when it has no slash; the name when empty.
+        unified: whether it starts where a v2 cgroup tree is mounted beside v1 hierarchies.
     """
 
-    kind = Kind.CONTAINER
-    accelerator = None
-
-    def __init__(self, lab: Lab, name: str, executor: Executor | None = None) -> None:
-        self.name = name
-        self._lab = lab
-        self._executor = executor
-        self._bundles: dict[RunSpec, Path] = {}
+    def __init__(self, lab: Lab, name: str, path: str = "", *, unified: bool = False) -> None:
+        super().__init__(lab, name)
+        self._path = path or name
+        self._unified = unified
+        self._configs: dict[RunSpec, str] = {}
 
     def availability(self) -> Availability:
-        """Found on PATH and answers --version."""
-        if shutil.which(self.name) is None:
-            return Availability(False, f"{self.name} is not installed")
-        try:
-            first_line = run((self.name, "--version"), self.name).stdout.decode().splitlines()[0]
-        except SubjectError as error:
-            return Availability(False, str(error))
-        return Availability(True, version=first_line.removeprefix(f"{self.name} version ").strip())
+        """Found, answers --version, and has the view of control groups that it needs."""
+        found = installed(self._path, version=(self._path, "--version"), prefix="")
+        found = with_mounts(found, lambda: self._executor)
+        return replace(found, version=found.version.rpartition(" version ")[2])
 
-    def prepare(self, image: Image, *, fresh: bool = False) -> Prepared:  # noqa: ARG002 - the copy stays as it is
-        """A copy of the files is the bundle's root, without a copy-on-write layer."""
-        return Prepared(image, str(self._lab.copy(image)))
+    @cached_property
+    def _executor(self) -> Executor | None:
+        if self._unified or not hybrid_hierarchy():
+            return None
+        return self._lab.hold(without_unified_cgroup())
+
+    @cached_property
+    def program(self) -> Program:
+        """The runtime, with a directory for its containers' states."""
+        peer = self._lab.hold(self._peer)
+        command = (self._path, "--root", str(peer.run / "root"))
+        return Program(self.name, command, peer.run, self._executor)
 
     def start(self, spec: RunSpec) -> OciInstance:
-        """`run` the bundle; the bundle is written once per spec and not part of a start."""
+        """`run` a bundle; it is written before the start that is timed."""
         if spec.network:
             raise Unsupported(f"{self.name} makes no network; its caller has to")
-        bundle = self._bundles.get(spec) or self._write(spec)
-        return OciInstance(
-            (self.name, "--root", str(bundle.parent / "root")), self.name, bundle, self._executor
-        )
+        return OciInstance(self.program, self._config(spec), self._peer.cgroup)
 
-    def _write(self, spec: RunSpec) -> Path:
-        bundle = self._lab.directory() / "bundle"
-        bundle.mkdir()
-        limits = Limits(memory=spec.memory, cpus=float(spec.cpus), pids=512)
-        container = ContainerSpec(rootfs=Path(spec.prepared.reference), argv=spec.argv, limits=limits)
-        write_bundle(container, bundle)
-        self._bundles[spec] = bundle
-        return bundle
-
-    def sizes(self, image: Image) -> dict[str, int]:
-        """Files and the compressed layer."""
-        return container_sizes(image)
+    def _config(self, spec: RunSpec) -> str:
+        if spec not in self._configs:
+            container = container_spec(Path(spec.prepared.reference), spec, self._lab.volume(spec))
+            path = write_bundle(container, self._lab.directory(), cgroups_path=_CGROUP)
+            self._configs[spec] = path.read_text()
+        return self._configs[spec]
 
     def makeup(self, spec: RunSpec) -> Makeup:
         """The command, and the config.json it needs."""
-        bundle = self._bundles.get(spec) or self._write(spec)
-        return container_makeup((bundle / "config.json").read_text() + f"\n{self.name} run", spec)
+        return container_makeup(f"{self._config(spec)}\n{self.name} run", spec)

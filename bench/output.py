@@ -4,6 +4,7 @@ import os
 import select
 import time
 
+from bench.pinning import waiting
 from bench.subject import SubjectError
 
 _CHUNK = 65536
@@ -39,9 +40,11 @@ class Output:
 
     def _next_chunk(self, deadline: float, complaint: str) -> int:
         remaining = max(0.0, deadline - time.monotonic())
-        if not self._poll.poll(remaining * 1000):
+        with waiting():
+            arrived = self._poll.poll(remaining * 1000)
+            at = time.monotonic_ns()
+        if not arrived:
             raise SubjectError(f"{self._who} {complaint} in time", "raise --timeout or look at its output")
-        at = time.monotonic_ns()
         chunk = os.read(self._fd, _CHUNK)
         if not chunk:
             self.ended = True

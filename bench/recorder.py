@@ -1,11 +1,12 @@
 """What a scenario writes its samples with."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from bench.plan import Visit
 from bench.profile import Profile
 from bench.subject import Subject, Timeline
-from results import Better, Record
+from results import Better, Record, Temperature
 from results.journal import Journal
 
 
@@ -17,6 +18,8 @@ class Recorder:
         subject: who is asked.
         profile: how much work to do.
         journal: where records go.
+
+    `warms_up`: whether the first round is warm-up; `warm_up`: whether it is on; `records`: those kept.
     """
 
     def __init__(self, visit: Visit, subject: Subject, profile: Profile, journal: Journal) -> None:
@@ -24,7 +27,12 @@ class Recorder:
         self._subject = subject
         self._journal = journal
         self.profile = profile
-        self.rounds = profile.effort(visit.scenario).rounds_for(subject.kind)
+        effort = profile.effort(visit.scenario)
+        self.rounds = effort.rounds_for(subject.kind)
+        self.samples = profile.samples_for(subject.kind)
+        self.warms_up = visit.pass_ == 1 and effort.warms_up(subject.kind)
+        self.warm_up = False
+        self.records: list[Record] = []
 
     def add(
         self,
@@ -34,31 +42,50 @@ class Recorder:
         *,
         phase: str = "",
         better: Better = Better.LOWER,
+        temperature: Temperature = Temperature.WARM,
         notes: str = "",
+        facts: Mapping[str, str] | None = None,
     ) -> None:
-        """Keep samples of one metric."""
-        self._journal.append(self._record(metric, unit, tuple(samples), phase, better, notes))
+        """Keep samples of one metric, with what was found beside them."""
+        record = self._record(metric, unit, phase=phase, better=better, notes=notes)
+        found = tuple((facts or {}).items())
+        self._keep(
+            replace(
+                record,
+                samples=tuple(samples),
+                temperature=temperature,
+                facts=found,
+                warm_up=self.warm_up,
+            )
+        )
 
-    def timelines(self, timelines: Iterable[Timeline]) -> None:
-        """Keep every phase of timelines as metric `time`, in seconds since the start call."""
-        phases: dict[str, list[float]] = {}
+    def timelines(
+        self, timelines: Iterable[Timeline], temperature: Temperature = Temperature.WARM, notes: str = ""
+    ) -> None:
+        """Keep every phase of timelines as metric `time`, in seconds since the start, and each `part`."""
+        found: dict[tuple[str, str], list[float]] = {}
         for timeline in timelines:
-            for phase, seconds in timeline.seconds().items():
-                phases.setdefault(phase, []).append(seconds)
-        for phase, samples in phases.items():
-            self.add("time", "s", samples, phase=phase)
+            for metric, phases in (("time", timeline.seconds()), ("part", timeline.parts)):
+                for phase, seconds in phases.items():
+                    found.setdefault((metric, phase), []).append(seconds)
+        for (metric, phase), samples in found.items():
+            self.add(metric, "s", samples, phase=phase, temperature=temperature, notes=notes)
 
     def failed(self, reason: str) -> None:
         """Keep a failure as a result."""
-        self._journal.append(self._record("failure", "1", (), "", Better.LOWER, reason, valid=False))
+        self._keep(self._record("failure", "1", notes=reason, valid=False))
+
+    def _keep(self, record: Record) -> None:
+        self._journal.append(record)
+        self.records.append(record)
 
     def _record(
         self,
         metric: str,
         unit: str,
-        samples: tuple[float, ...],
-        phase: str,
-        better: Better,
+        *,
+        phase: str = "",
+        better: Better = Better.LOWER,
         notes: str,
         valid: bool = True,
     ) -> Record:
@@ -70,7 +97,7 @@ class Recorder:
             better,
             phase=phase,
             pass_=self._visit.pass_,
-            samples=samples,
+            samples=(),
             accelerator=self._subject.accelerator,
             valid=valid,
             notes=notes,

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from collections import Counter
 from collections.abc import Iterable
 
 import bench.subjects
@@ -11,11 +12,17 @@ from tare.errors import UsageError
 
 
 def all_subjects(lab: Lab) -> dict[str, Subject]:
-    """Every subject by name, whether or not it can run here, in a stable order."""
+    """Every subject by name, whether or not it can run here, in a stable order.
+
+    Raises:
+        UsageError: a runtime that a person added has the name of another subject.
+    """
     found: list[Subject] = []
     for module in pkgutil.iter_modules(bench.subjects.__path__, "bench.subjects."):
         offered: Iterable[Subject] = importlib.import_module(module.name).subjects(lab)
         found.extend(offered)
+    if twice := [name for name, count in Counter(each.name for each in found).items() if count > 1]:
+        raise UsageError(f"there is a subject {twice[0]!r} already", "name the runtime by a link")
     return {
         subject.name: subject for subject in sorted(found, key=lambda s: (s.kind != "host", s.kind, s.name))
     }

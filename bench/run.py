@@ -2,28 +2,43 @@
 
 import os
 import random
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 import bench
+from bench.agenda import Agenda
+from bench.cost import Costs, earlier
+from bench.elsewhere import elsewhere
+from bench.generator import LoadGenerator
 from bench.host import fingerprint
+from bench.host_check import Watch, as_json, settings
+from bench.image import find
 from bench.lab import Lab
-from bench.plan import SCENARIO_DIRECTORY, Plan, chosen_scenarios, scenario_files
+from bench.overhead import overhead, peak_memory
+from bench.payload_image import payload_image
+from bench.pinning import apart, divided
+from bench.plan import SCENARIO_DIRECTORY, needs_tools, scenario_files
 from bench.plugin import Plugin
-from bench.profile import Profile
+from bench.profile import profile
 from bench.progress import Display
-from bench.registry import all_subjects, chosen
-from bench.subject import Image, Subject, SubjectError
-from results import Record, Run, SubjectInfo
+from bench.request import Request
+from bench.resume import check_unchanged
+from bench.selection import Selection, select
+from bench.subject import Image, SubjectError
+from bench.tools_image import tools_image
+from bench.workload import SCENARIO as OWN
+from bench.workload import Workload
+from results import Record, Run
 from results.journal import Journal, read_journal
 from results.schema import SCHEMA_VERSION
 from results.store import Store
+from tare.errors import ImageError
 
 _INI = Path(bench.__path__[0]) / "pytest.ini"
 
@@ -39,80 +54,133 @@ class Outcome:
 
 
 def execute(
-    lab: Lab,
-    image: Image,
-    profile: Profile,
-    store: Store,
-    console: Console,
-    *,
-    subjects: Iterable[str] = (),
-    scenarios: Iterable[str] = (),
-    seed: int | None = None,
+    lab: Lab, request: Request, store: Store, console: Console, *, begun: Run | None = None
 ) -> Outcome:
     """Measure and store.
 
     Args:
         lab: what the subjects share.
-        image: what they run.
-        profile: how much work to do.
+        request: what is asked for.
         store: where the run goes.
         console: where progress is shown.
-        subjects: names, or none for all that can run here.
-        scenarios: names, or none for all.
-        seed: of the order; drawn when None.
+        begun: the run to go on with, which was made for the same request.
 
     Raises:
-        UsageError: a name is unknown.
+        UsageError: a name is unknown, or the workload makes no sense.
+        ImageError: there is no such image, or a scenario asked for needs the tools image that can't be made.
         SubjectError: no subject asked for can run here.
-        ResultsError: the run can't be stored.
+        ResultsError: the run can't be stored, or the one to go on with was made under other conditions.
     """
-    known = all_subjects(lab)
-    asked = chosen(known, subjects) or known
-    infos = [_info(subject) for subject in asked.values()]
-    usable = {info.name: asked[info.name] for info in infos if info.available}
-    for info in infos:
-        if not info.available:
-            console.print(f"{info.name} is left out: {info.reason}", style="yellow", soft_wrap=True)
-    if not usable:
-        raise SubjectError("no subject can run here", "run `tarebench doctor`")
-    plan = Plan(
-        profile,
-        tuple(chosen_scenarios(scenarios)),
-        tuple(usable),
-        secrets.randbelow(2**32) if seed is None else seed,
-    )
+    with apart(divided(frozenset(os.sched_getaffinity(0)))) as pinning:
+        return _execute(lab, request, store, console, begun, pinning)
+
+
+def _execute(
+    lab: Lab, request: Request, store: Store, console: Console, begun: Run | None, pinning: str
+) -> Outcome:
+    work = profile(request.profile)
+    workload = request.workload()
+    image = find(lab.state, request.reference(workload))
+    scenarios = request.questions(workload)
+    selection = select(lab, work, subjects=request.subjects, scenarios=scenarios, seed=request.seed)
+    for info in selection.left_out:
+        console.print(f"{info.name} is left out: {info.reason}", style="yellow", soft_wrap=True)
+    selection, tools = _equipped(selection, lab, console, needed=bool(scenarios))
     run = Run(
         id=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{random.SystemRandom().randrange(16**4):04x}",
         schema=SCHEMA_VERSION,
         started=datetime.now(UTC).isoformat(timespec="milliseconds"),
         finished=None,
         complete=False,
-        profile=profile.name,
-        seed=plan.seed,
-        plan={**plan.as_json(), "image": image.name},
-        host=fingerprint(),
-        subjects=tuple(infos),
+        profile=work.name,
+        seed=selection.plan.seed,
+        plan={
+            **selection.plan.as_json(),
+            "image": image.name,
+            "image_id": image.stored.id if image.stored else None,
+            "request": request.as_json(),
+            **({OWN: workload.as_json()} if workload else {}),
+        },
+        host={**fingerprint(), "pinning": pinning},
+        subjects=selection.infos,
     )
-    return _measure(run, plan, usable, image, store, console)
+    if begun:
+        check_unchanged(begun, run)
+        run = begun
+    return _measure(run, selection, image, tools, workload, store, console, lab, resume=begun is not None)
 
 
 def _measure(
-    run: Run, plan: Plan, usable: dict[str, Subject], image: Image, store: Store, console: Console
+    run: Run,
+    selection: Selection,
+    image: Image,
+    tools: Image | None,
+    workload: Workload | None,
+    store: Store,
+    console: Console,
+    lab: Lab,
+    *,
+    resume: bool,
 ) -> Outcome:
-    visits = plan.visits()
-    kinds = {name: subject.kind for name, subject in usable.items()}
-    with Journal(store.journal_for(run.id), run) as journal, Display(console, visits, kinds) as display:
-        plugin = Plugin(plan, usable, image, journal, display)
+    plan = selection.plan
+    agenda = Agenda(plan, run)
+    costs = Costs(selection.kinds, [*earlier(store, run.host["machine"], run.profile), run])
+    checks, watch, rounds = settings(), Watch.begin(), overhead()
+    with (
+        Journal(store.journal_for(run.id), run, resume=resume) as journal,
+        Display(console, agenda.ahead(), costs) as display,
+    ):
+        payload, published = partial(payload_image, lab.state), partial(lab.published, image)
+        plugin = Plugin(
+            plan,
+            agenda,
+            selection.usable,
+            image,
+            tools,
+            payload,
+            partial(LoadGenerator, lab),
+            published,
+            partial(elsewhere, lab),
+            workload,
+            journal,
+            display,
+            lab.settle,
+        )
         status = pytest.main(_arguments(plan.scenarios), plugins=[plugin])
         interrupted = status == pytest.ExitCode.INTERRUPTED
-        measured = read_journal(journal.path) if interrupted else journal.finish()
+        noise = as_json([*checks, *watch.end()], run.noisy)
+        harness = {"overhead": rounds, "memory": peak_memory()}
+        journal.host({"load_after": list(os.getloadavg()), "noise": noise, "harness": harness})
+        if status in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            journal.finish()
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED):
         raise SubjectError(f"pytest stopped with status {int(status)}", "look at its messages above")
-    host = {**measured.host, "load_after": list(os.getloadavg())}
-    final = replace(measured, host=host, records=joined(measured.records))
-    path = store.save(final, plugin.benchmark_json)
+    measured = read_journal(journal.path)
+    if interrupted:
+        return Outcome(journal.path, measured, tuple(plugin.failures), interrupted)
+    final = replace(measured, records=joined(measured.records), precision=agenda.precisions())
+    path = store.save(final, plugin.benchmark_json, force=resume)
     journal.path.unlink()
     return Outcome(path, final, tuple(plugin.failures), interrupted)
+
+
+def _equipped(
+    selection: Selection, lab: Lab, console: Console, *, needed: bool
+) -> tuple[Selection, Image | None]:
+    """The tools image where a scenario needs it; where it can't be made, the plan without those scenarios."""
+    plan = selection.plan
+    lacking = [name for name in plan.scenarios if needs_tools(name)]
+    if not lacking:
+        return selection, None
+    try:
+        return selection, tools_image(lab.state, console.print)
+    except ImageError as error:
+        if needed:
+            raise
+        message = f"left out without the tools image: {', '.join(lacking)}: {error}"
+        console.print(message, style="yellow", soft_wrap=True)
+        rest = tuple(name for name in plan.scenarios if name not in lacking)
+        return replace(selection, plan=replace(plan, scenarios=rest)), None
 
 
 def joined(records: Sequence[Record]) -> tuple[Record, ...]:
@@ -121,13 +189,6 @@ def joined(records: Sequence[Record]) -> tuple[Record, ...]:
     for record in records:
         together.setdefault(replace(record, samples=()), []).extend(record.samples)
     return tuple(replace(key, samples=tuple(samples)) for key, samples in together.items())
-
-
-def _info(subject: Subject) -> SubjectInfo:
-    availability = subject.availability()
-    return SubjectInfo(
-        subject.name, subject.kind, availability.version, availability.usable, availability.reason
-    )
 
 
 def _arguments(scenarios: Iterable[str]) -> list[str]:

@@ -14,14 +14,15 @@ from runtime.image.pack import pack
 def container_sizes(image: Image) -> dict[str, int]:
     """`files`: bytes allocated by the tree, each inode once; `oci-layer`: its layers as they are shipped.
 
-    A mere directory is packed for that, into one layer.
+    A mere directory is packed for that, into one layer; `oci-layer-zstd` is one of all files. `base` is
+    what all instances of the image share.
     """
-    if image.stored:
-        packed = image.stored.size
-    else:
-        with tempfile.TemporaryDirectory(prefix="tare-") as scratch:
-            packed = pack(image.rootfs, Content(Path(scratch))).descriptor.size
-    return {"files": tree_bytes(image.rootfs), "oci-layer": packed}
+    files = tree_bytes(image.rootfs)
+    with tempfile.TemporaryDirectory(prefix="tare-") as scratch:
+        content = Content(Path(scratch))
+        zstd = pack(image.rootfs, content, compression="zstd").descriptor.size
+        packed = image.stored.size if image.stored else pack(image.rootfs, content).descriptor.size
+    return {"files": files, "oci-layer": packed, "oci-layer-zstd": zstd, "base": files}
 
 
 def tree_bytes(root: Path) -> int:

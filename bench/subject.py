@@ -1,5 +1,7 @@
 """What a subject is: the one protocol every runnable thing answers, and the data that passes through it."""
 
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -57,24 +59,44 @@ class Prepared:
 
 @dataclass(frozen=True)
 class RunSpec:
-    """What to start: a payload with its limits. `memory` is in bytes, `cpus` counts whole CPUs."""
+    """What to start: a payload with its limits.
+
+    Args:
+        prepared: what it runs in.
+        argv: the command.
+        memory: bytes.
+        cpus: processors' worth of time; less than a whole number is a quota.
+        network: whether the host is to reach it.
+        env: further `NAME=value` entries.
+        user: `user[:group]` by the image's own files; empty for root.
+        directory: its working directory; empty for the root.
+        volume: where it has a directory of the host's disk, without copy-on-write; empty for none.
+    """
 
     prepared: Prepared
     argv: tuple[str, ...]
     memory: int = 256 * MIB
-    cpus: int = 1
+    cpus: float = 1
     network: bool = False
+    env: tuple[str, ...] = ()
+    user: str = ""
+    directory: str = ""
+    volume: str = ""
 
 
 @dataclass
 class Timeline:
-    """Monotonic host times in ns (clock_gettime(2) CLOCK_MONOTONIC); None is a phase not reached."""
+    """Monotonic host times in ns (clock_gettime(2) CLOCK_MONOTONIC); None is a phase not reached.
+
+    `parts` are the seconds of each part of the whole, one after another, for subjects that can tell them.
+    """
 
     started: int
     created: int | None = None
     first_output: int | None = None
     exited: int | None = None
     removed: int | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
 
     def seconds(self) -> dict[str, float]:
         """Phases reached, in seconds since the start call."""
@@ -92,25 +114,30 @@ class Footprint:
     """What an instance costs its host.
 
     `pss` is proportional set size in bytes of all its processes, its manager's included (proc_pid_smaps(5));
-    `cgroup` is the bytes its own cgroup is charged, or None without one; `cpu` is host CPU seconds.
+    `cgroup` is the bytes its own cgroup is charged, or None without one; `cpu` is host CPU seconds since its
+    start; `disk` is the bytes that its own files take on the host's disk beside what all of the image share,
+    or None where that isn't kept apart. `parts` is the host's memory in bytes by what has it, for those that
+    can tell.
     """
 
     pss: int
     cgroup: int | None
     cpu: float
+    parts: Mapping[str, int] = field(default_factory=dict)
+    disk: int | None = None
 
 
 @dataclass(frozen=True)
 class Makeup:
     """What an instance is made of, as facts a person can check.
 
-    `configuration` is the text its runtime or hypervisor is given; `couplings` names what the artifact is
-    bound to; `devices` names the hardware emulated for it; `artifacts` are the files to move to another host,
-    compressed as shipped, as (name, bytes).
+    `configuration` is the text its runtime or hypervisor is given; `couplings` tells what the artifact is
+    bound to, by name, as found in it; `devices` names the hardware emulated for it; `artifacts` are the
+    files to move to another host, compressed as shipped, as (name, bytes).
     """
 
     configuration: str
-    couplings: tuple[str, ...]
+    couplings: Mapping[str, str]
     devices: tuple[str, ...] = ()
     artifacts: tuple[tuple[str, int], ...] = ()
 
@@ -118,7 +145,9 @@ class Makeup:
 class Instance(Protocol):
     """One running container, machine or process."""
 
-    timeline: Timeline
+    @property
+    def timeline(self) -> Timeline:
+        """Its phases so far."""
 
     def wait_ready(self, timeout: float) -> Timeline:
         """Wait for the first byte of output. Raises: SubjectError after `timeout` seconds."""
@@ -135,7 +164,7 @@ class Instance(Protocol):
         """Run a second command inside. Raises: Unsupported, SubjectError."""
 
     def address(self) -> IPv4Address | None:
-        """Where the host reaches it, or None."""
+        """Where the host reaches it; None without a network, or while it is not known yet."""
 
     def footprint(self) -> Footprint:
         """What it costs the host now."""
@@ -148,17 +177,28 @@ class Instance(Protocol):
 
 
 class Subject(Protocol):
-    """Something that can run an image."""
+    """Something that can run an image.
+
+    `scenarios` are those it is asked unless it is named, None for all: what differs from another subject only
+    in how it starts would answer the others with the same figures, at the same cost.
+    """
 
     name: str
     kind: Kind
     accelerator: str | None
+    scenarios: frozenset[str] | None
 
     def availability(self) -> Availability:
         """Usable here, or why not."""
 
     def prepare(self, image: Image, *, fresh: bool = False) -> Prepared:
         """Import or convert the image; `fresh` repeats the work even when it was done before."""
+
+    def pulled(self, image: Image, reference: str) -> AbstractContextManager[Prepared]:
+        """The image afresh out of a registry on loopback; what came of it goes when the block ends.
+
+        Raises: Unsupported where a subject has no images of registries.
+        """
 
     def start(self, spec: RunSpec) -> Instance:
         """Start and return at once."""

@@ -1,6 +1,6 @@
 """The samples of a run regrouped for reading: one measure, and for each subject all its samples of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -50,6 +50,7 @@ class Series:
         passes: samples by pass, in the measure's unit; empty when nothing could be measured.
         accelerator: "kvm" or "tcg" for a virtual machine.
         notes: the different notes of the records, in order.
+        facts: what was found beside the numbers, by name; the last finding where passes differ.
         failures: why measurements failed, in order.
     """
 
@@ -58,6 +59,7 @@ class Series:
     passes: Mapping[int, tuple[float, ...]]
     accelerator: str | None
     notes: tuple[str, ...] = field(default=())
+    facts: Mapping[str, str] = field(default_factory=dict)
     failures: tuple[str, ...] = field(default=())
 
     @property
@@ -105,13 +107,20 @@ def measures(run: Run, scenario: str) -> tuple[Measure, ...]:
 
 
 def collect(run: Run, measure: Measure) -> tuple[Series, ...]:
-    """The series of every subject that tried the measure: host, containers, virtual machines."""
-    records = [record for record in run.records if _measure(record) == measure]
-    subjects = sorted(run.subjects, key=lambda subject: _KINDS.index(subject.kind))
-    grouped = [
-        (subject, [record for record in records if record.subject == subject.name]) for subject in subjects
+    """The series of every subject that tried it but the control: host, containers, virtual machines."""
+    asked = [subject for subject in run.subjects if not subject.again]
+    return _collect(run, measure, sorted(asked, key=lambda subject: _KINDS.index(subject.kind)))
+
+
+def control(run: Run, measure: Measure) -> Estimate | None:
+    """The ratio of a subject asked again to itself: 1 but for noise; None where it wasn't."""
+    pairs = [
+        (again, subject) for again in run.subjects for subject in run.subjects if subject.name == again.again
     ]
-    return tuple(_series(subject, measure, mine) for subject, mine in grouped if mine)
+    if not pairs:
+        return None
+    found = _collect(run, measure, pairs[0])
+    return found[0].ratio_to(found[1]) if len(found) == len(pairs[0]) else None
 
 
 def lookup(run: Run, subject: str, scenario: str, metric: str, phase: str = "") -> Series | None:
@@ -139,10 +148,18 @@ def _measure(record: Record) -> Measure:
     )
 
 
+def _collect(run: Run, measure: Measure, subjects: Iterable[SubjectInfo]) -> tuple[Series, ...]:
+    records = [record for record in run.records if _measure(record) == measure]
+    grouped = [
+        (subject, [record for record in records if record.subject == subject.name]) for subject in subjects
+    ]
+    return tuple(_series(subject, measure, mine) for subject, mine in grouped if mine)
+
+
 def _series(subject: SubjectInfo, measure: Measure, records: list[Record]) -> Series:
     passes: dict[int, tuple[float, ...]] = {}
     for record in records:
-        if record.samples:
+        if record.samples and not record.warm_up:
             passes[record.pass_] = passes.get(record.pass_, ()) + record.samples
     accelerators = [record.accelerator for record in records if record.accelerator]
     return Series(
@@ -151,5 +168,6 @@ def _series(subject: SubjectInfo, measure: Measure, records: list[Record]) -> Se
         passes,
         accelerators[0] if accelerators else None,
         notes=tuple(dict.fromkeys(record.notes for record in records if record.valid and record.notes)),
+        facts={name: finding for record in records for name, finding in record.facts},
         failures=tuple(dict.fromkeys(record.notes for record in records if not record.valid)),
     )

@@ -74,6 +74,41 @@ def figure(panels: Sequence[Panel], columns: int = 1) -> Figure:
         return drawn
 
 
+def sheet(
+    blocks: Sequence[tuple[Sequence[Panel], int]], below: Sequence[float] = ()
+) -> tuple[Figure, list[Axes]]:
+    """A figure of blocks of panels, each over one or two columns, to be used within the style.
+
+    Args:
+        blocks: panels that share their labels and axes, and the number of columns they stand in.
+        below: heights in inches of further plots, as wide as the figure.
+
+    Returns:
+        The figure, and the further plots, still empty.
+    """
+    lines = []
+    for panels, columns in blocks:
+        together = aligned(panels) if columns > 1 else tuple(panels)
+        lines += [(together[at : at + columns], columns, together) for at in range(0, len(together), columns)]
+    heights = [*(height_of(line) for line, _, _ in lines), *below]
+    drawn = blank(sum(heights))
+    grid = drawn.add_gridspec(len(heights), 2, height_ratios=heights)
+    for row, (line, columns, together) in enumerate(lines):
+        for column, panel in enumerate(line):
+            axes = drawn.add_subplot(grid[row, column] if columns > 1 else grid[row, :])
+            draw(axes, panel, spread(together, panel), labelled=column == 0)
+    return drawn, [drawn.add_subplot(grid[len(lines) + index, :]) for index in range(len(below))]
+
+
+def by_part(title: str, series: Sequence[tuple[str, Series]]) -> tuple[Panel, ...]:
+    """A panel a subject with a row for each of its parts, named and in order."""
+    found: dict[str, list[tuple[str, Series]]] = {}
+    for name, item in series:
+        if item.samples:
+            found.setdefault(item.label, []).append((name, item))
+    return tuple(Panel(f"{title}: {label}", tuple(rows)) for label, rows in found.items())
+
+
 def blank(height: float) -> Figure:
     """An empty figure of that height in inches, with room between its panels."""
     return Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(h_pad=0.09, w_pad=0.04))

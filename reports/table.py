@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reports.series import Series, accelerator_of, lookup
+from reports.series import Series, accelerator_of, lookup, measures
 from results import Better, Kind, Run, SubjectInfo
 from results.statistics import Estimate
+from results.vocabulary import find
 
-_PREFERRED = ("tarebox", "runc", "crun", "docker", "vm-micro", "vm-q35")
+_OWN = "own"
+_PREFERRED = ("tarebox", "runc", "crun", "docker", "vm-micro", "vm-q35", "vm-restored", "vm-pool")
 _NEGLIGIBLE = 0.02
 
 
@@ -74,7 +76,7 @@ class Table:
         container: the container all rows use; None when there is none.
         vm: the virtual machine all rows use; None when there is none.
         accelerator: "kvm" or "tcg".
-        rows: the six rows.
+        rows: the six rows, after that of a person's own workload.
     """
 
     container: SubjectInfo | None
@@ -104,7 +106,10 @@ _ROWS = (
         "Processes on the host's kernel",
         "A guest system on a kernel of its own",
         "",
-        (_same("On the host's kernel", "isolation", "shared-kernel"),),
+        (
+            _same("On the host's kernel", "isolation", "shared-kernel"),
+            _same("Of the host seen inside", "isolation", "leaks"),
+        ),
     ),
     (
         "Storage size",
@@ -114,6 +119,7 @@ _ROWS = (
         (
             _Query("Unpacked on disk", "image-size", "files", "raw"),
             _Query("As shipped: layer or qcow2", "image-size", "oci-layer", "qcow2"),
+            _same("With ten instances", "image-size", "instances", "10"),
             _Query("Kernel and initramfs", "image-size", "", "boot"),
         ),
     ),
@@ -163,10 +169,13 @@ _ROWS = (
 
 
 def comparison(run: Run) -> Table:
-    """The six rows; a row without data for one side says "not measured" and why."""
+    """The six rows; a row without data for one side says "not measured" and why.
+
+    A person's own workload has a row before them, and stands alone where nothing else was asked.
+    """
     container, vm = _representative(run, Kind.CONTAINER), _representative(run, Kind.VM)
     rows = []
-    for title, container_text, vm_text, gain, queries in _ROWS:
+    for title, container_text, vm_text, gain, queries in (*_own(run), *_ROWS):
         evidence = tuple(
             found
             for query in queries
@@ -175,13 +184,32 @@ def comparison(run: Run) -> Table:
         reason = _reason(run, container, vm, queries[0])
         verdict = Verdict.NOT_MEASURED if reason else _verdict(evidence[0])
         rows.append(Row(title, container_text, vm_text, gain, evidence, verdict, reason))
+    if {record.scenario for record in run.records} == {_OWN}:
+        del rows[1:]
     return Table(container, vm, accelerator_of(run), tuple(rows))
+
+
+def _own(run: Run) -> list[tuple[str, str, str, str, tuple[_Query, ...]]]:
+    """The row of a person's own workload, with the metrics that person named before the others."""
+    found = sorted(measures(run, _OWN), key=lambda measure: find(_OWN, measure.metric) is not None)
+    queries = tuple(
+        _same(measure.title, _OWN, measure.metric, measure.phase)
+        for measure in found
+        if measure.metric != "failure"
+    )
+    asked = any(record.scenario == _OWN for record in run.records)
+    nothing = _same("Your own metric", _OWN, "")
+    return (
+        [("Your own workload", "", "", "does {times} better under it", queries or (nothing,))]
+        if asked
+        else []
+    )
 
 
 def _representative(run: Run, kind: Kind) -> SubjectInfo | None:
     """The subject of that kind all rows use: the first by preference that has samples, else the first."""
     measured = {record.subject for record in run.records if record.samples}
-    subjects = [subject for subject in run.subjects if subject.kind is kind]
+    subjects = [subject for subject in run.subjects if subject.kind is kind and not subject.again]
     return min(
         subjects, key=lambda subject: (subject.name not in measured, _preference(subject)), default=None
     )

@@ -10,7 +10,7 @@ from rich.text import Text
 from reports.series import marked, value
 from reports.table import Evidence, Row, Table, Verdict
 from reports.units import times, times_interval
-from reports.verdict import EMULATED, sentence
+from reports.verdict import EMULATED, floor, noise, overhead, precision, sentence
 from results import Run
 
 _PLAIN_WIDTH = 120
@@ -46,6 +46,14 @@ def _content(table: Table, run: Run) -> Group:
     lines: list[RenderableType] = [grid, Text(sentence(table), style="bold")]
     if table.accelerator == "tcg":
         lines.append(Text(EMULATED, style="yellow"))
+    if told := floor(run):
+        lines.append(Text(told, style="dim"))
+    if told := precision(run):
+        lines.append(Text(told, style="dim"))
+    if told := overhead(run):
+        lines.append(Text(told, style="dim"))
+    if told := noise(run):
+        lines.append(Text(told, style="yellow"))
     if not run.complete:
         lines.append(Text("This run is incomplete: it was ended before its plan was done.", style="yellow"))
     lines += [

@@ -5,6 +5,8 @@ from results.statistics import Estimate
 TIMES = "\N{MULTIPLICATION SIGN}"
 _SCALES: dict[str, tuple[tuple[float, str], ...]] = {
     "s": ((60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")),
+    "1/s": ((1e6, "M/s"), (1e3, "k/s"), (1.0, "/s")),
+    "B/s": ((2.0**30, "GiB/s"), (2.0**20, "MiB/s"), (2.0**10, "KiB/s"), (1.0, "B/s")),
     "B": ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B")),
 }
 _MINUTES_FROM = 120.0

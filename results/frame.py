@@ -6,7 +6,7 @@ from results.run import Run
 
 COLUMNS = (
     "run", "subject", "kind", "scenario", "metric", "unit", "better", "phase", "temperature", "pass",
-    "sample", "value", "accelerator", "valid", "notes",
+    "sample", "value", "accelerator", "valid", "notes", "warm_up",
 )  # fmt: skip
 
 
@@ -20,6 +20,7 @@ def frame(run: Run) -> pd.DataFrame:
     rows = [
         {
             **record.as_json(),
+            "warm_up": record.warm_up,
             "run": run.id,
             "kind": kinds[record.subject],
             "sample": index,

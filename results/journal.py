@@ -1,11 +1,14 @@
 """The journal of a run: an append-only JSON Lines file that loses at most the sample in flight when killed.
 
-The first line holds the run without its records, every later line one record, the last line of a finished run
-the time it finished. A line is one write(2) with O_APPEND, so a killed writer can tear only the last line.
+The first line holds the run without its records, every later line one record, the end of one visit or more
+facts of the host, the last line of a finished run the time it finished. A line is one write(2) with O_APPEND,
+so a killed writer can tear only the last line.
 """
 
+import fcntl
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +17,7 @@ from typing import Any, Self
 
 from results.errors import ResultsError
 from results.record import Record
-from results.run import Run
+from results.run import Run, Visited
 from results.schema import validate, validate_record
 
 
@@ -22,40 +25,65 @@ class Journal:
     """Writes a run's records as they arrive; a context manager that owns the file descriptor.
 
     Args:
-        path: the file to make; it must not exist.
-        run: the run about to start; records it already has are written first.
+        path: the file to make; it must not exist, unless it is resumed.
+        run: the run about to start; records it already has are written first, unless it is resumed.
+        resume: go on with the journal that this run was read from; a torn last line is cut off.
     """
 
-    def __init__(self, path: Path, run: Run) -> None:
+    def __init__(self, path: Path, run: Run, *, resume: bool = False) -> None:
         self.path = path
+        self._resume = resume
         self._run = run
         self._subjects = {subject.name for subject in run.subjects}
         self._descriptor = -1
 
     def __enter__(self) -> Self:
-        """Make the file and write its header.
+        """Make the file and write its header, or open it to go on; it is locked (flock(2)) meanwhile.
 
         Raises:
-            ResultsError: the file exists or can't be made, or the run breaks the schema.
+            ResultsError: the file exists or can't be made, another process writes it, or the run breaks the
+                schema.
         """
-        header = replace(self._run, records=(), finished=None, complete=False).as_json()
+        header = replace(self._run, records=(), visits=(), finished=None, complete=False).as_json()
         validate(header)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        flags = os.O_RDWR if self._resume else os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(self.path, flags, 0o644)
+            self._descriptor = os.open(self.path, flags | os.O_APPEND | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise ResultsError(
-                f"journal {self.path} can't be made: {error.strerror}", "choose another run id or directory"
+                f"journal {self.path} can't be {'opened' if self._resume else 'made'}: {error.strerror}",
+                "choose another run id or directory",
             ) from error
         try:
-            self._write({"run": header})
-            for record in self._run.records:
-                self.append(record)
+            self._lock()
+            if self._resume:
+                self._cut_torn_line()
+            else:
+                self._begin(header)
         except BaseException:
             self._close()
             raise
         return self
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ResultsError(
+                f"journal {self.path} is being written", "wait until that run has ended"
+            ) from error
+
+    def _cut_torn_line(self) -> None:
+        data = self.path.read_bytes()
+        os.ftruncate(self._descriptor, data.rfind(b"\n") + 1)
+
+    def _begin(self, header: dict[str, Any]) -> None:
+        self._write({"run": header})
+        for record in self._run.records:
+            self.append(record)
+        for visit in self._run.visits:
+            self.visited(visit)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -72,6 +100,14 @@ class Journal:
             raise ResultsError(f"a record names {record.subject!r}, which is none of the run's subjects")
         validate_record(record)
         self._write({"record": record.as_json()})
+
+    def visited(self, visit: Visited) -> None:
+        """Say that a visit was made to its end. Raises: ResultsError: the line can't be written."""
+        self._write({"visit": visit.as_json()})
+
+    def host(self, facts: Mapping[str, Any]) -> None:
+        """Add facts to the run's host. Raises: ResultsError: the line can't be written."""
+        self._write({"host": dict(facts)})
 
     def finish(self) -> Run:
         """Mark the run as complete and return it as it is on disk.
@@ -113,11 +149,15 @@ def read_journal(path: Path) -> Run:
     entries = [_entry(path, number, line) for number, line in enumerate(lines, start=1)]
     if not entries or not isinstance(entries[0].get("run"), dict):
         raise ResultsError(f"journal {path} has no header", "the run was killed before its first sample")
-    block: dict[str, Any] = {**entries[0]["run"], "records": []}
+    block: dict[str, Any] = {**entries[0]["run"], "records": [], "visits": []}
     for number, entry in enumerate(entries[1:], start=2):
         match entry:
             case {"record": record}:
                 block["records"].append(record)
+            case {"visit": visit}:
+                block["visits"].append(visit)
+            case {"host": dict(facts)}:
+                block["host"] = {**block["host"], **facts}
             case {"finished": finished}:
                 block |= {"finished": finished, "complete": True}
             case _:

@@ -49,6 +49,8 @@ class Record:
         accelerator: "kvm" or "tcg" for a virtual machine, else None.
         valid: False when the measurement failed; then there are no samples and the notes say why.
         notes: words that belong to the numbers.
+        facts: what was found beside the numbers, such as ("clocksource", "tsc").
+        warm_up: whether these samples are kept but in no estimate.
     """
 
     subject: str
@@ -64,6 +66,8 @@ class Record:
     accelerator: str | None = None
     valid: bool = True
     notes: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    warm_up: bool = False
 
     @property
     def unsupported(self) -> bool:
@@ -72,7 +76,7 @@ class Record:
 
     def as_json(self) -> dict[str, Any]:
         """The record as the schema spells it."""
-        return {
+        record: dict[str, Any] = {
             "subject": self.subject,
             "scenario": self.scenario,
             "metric": self.metric,
@@ -86,6 +90,11 @@ class Record:
             "valid": self.valid,
             "notes": self.notes,
         }
+        if self.facts:
+            record["facts"] = dict(self.facts)
+        if self.warm_up:
+            record["warm_up"] = True
+        return record
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "Record":
@@ -94,4 +103,5 @@ class Record:
         fields["better"] = Better(record["better"])
         fields["temperature"] = Temperature(record["temperature"])
         fields["samples"] = tuple(float(sample) for sample in record["samples"])
+        fields["facts"] = tuple(record.get("facts", {}).items())
         return cls(pass_=int(record["pass"]), **fields)

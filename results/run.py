@@ -4,33 +4,63 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from results.precision import Precision
 from results.record import Kind, Record
 
 
 @dataclass(frozen=True)
 class SubjectInfo:
-    """Something that could run the image, or the reason in one line why it couldn't."""
+    """Something that could run the image, or the reason in one line why it couldn't.
+
+    `again` names the subject it is, asked a second time under this name: the A/A control.
+    """
 
     name: str
     kind: Kind
     version: str
     available: bool
     reason: str = ""
+    again: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The subject as the schema spells it."""
-        return {
+        facts = {
             "name": self.name,
             "kind": str(self.kind),
             "version": self.version,
             "available": self.available,
             "reason": self.reason,
         }
+        return {**facts, "again": self.again} if self.again else facts
 
     @classmethod
     def from_json(cls, subject: Mapping[str, Any]) -> "SubjectInfo":
         """The subject of JSON that the schema accepted."""
         return cls(**{**subject, "kind": Kind(subject["kind"])})
+
+
+@dataclass(frozen=True)
+class Visited:
+    """One subject was asked one scenario in one pass, to the end, which took so many seconds."""
+
+    scenario: str
+    subject: str
+    pass_: int
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The visit as the schema spells it."""
+        return {
+            "scenario": self.scenario,
+            "subject": self.subject,
+            "pass": self.pass_,
+            "seconds": self.seconds,
+        }
+
+    @classmethod
+    def from_json(cls, visit: Mapping[str, Any]) -> "Visited":
+        """The visit of JSON that the schema accepted."""
+        return cls(visit["scenario"], visit["subject"], int(visit["pass"]), float(visit["seconds"]))
 
 
 @dataclass(frozen=True)
@@ -49,6 +79,8 @@ class Run:
         host: the host's fingerprint (kernel, CPU, memory, cgroups, versions).
         subjects: all subjects asked for, the unavailable ones too.
         records: in the order they were taken.
+        visits: those made to their end, in order.
+        precision: how certain the medians of the main metrics are.
     """
 
     id: str
@@ -62,6 +94,13 @@ class Run:
     host: Mapping[str, Any]
     subjects: tuple[SubjectInfo, ...]
     records: tuple[Record, ...] = ()
+    visits: tuple[Visited, ...] = ()
+    precision: tuple[Precision, ...] = ()
+
+    @property
+    def noisy(self) -> tuple[str, ...]:
+        """What disturbed the host, by the names of the checks in `host["noise"]`."""
+        return tuple(self.host.get("noise", {}).get("noisy", ()))
 
     def as_json(self) -> dict[str, Any]:
         """The run as the `tarebench` block of a results file."""
@@ -77,6 +116,8 @@ class Run:
             "host": dict(self.host),
             "subjects": [subject.as_json() for subject in self.subjects],
             "records": [record.as_json() for record in self.records],
+            "precision": [precision.as_json() for precision in self.precision],
+            "visits": [visit.as_json() for visit in self.visits],
         }
 
     @classmethod
@@ -87,5 +128,7 @@ class Run:
                 **block,
                 "subjects": tuple(SubjectInfo.from_json(subject) for subject in block["subjects"]),
                 "records": tuple(Record.from_json(record) for record in block["records"]),
+                "precision": tuple(Precision.from_json(each) for each in block.get("precision", ())),
+                "visits": tuple(Visited.from_json(visit) for visit in block.get("visits", ())),
             }
         )

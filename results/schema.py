@@ -14,7 +14,7 @@ from jsonschema.protocols import Validator
 from results.errors import ResultsError
 from results.record import Record
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _MESSAGE_LIMIT = 160
 
 

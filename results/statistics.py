@@ -61,23 +61,24 @@ def median(samples: Samples) -> Estimate:
 def ratio(numerator: Samples, denominator: Samples) -> Estimate:
     """The ratio of two medians.
 
-    Samples of the same passes were interleaved and share what disturbed the host meanwhile, so then the same
-    passes are drawn for both. Otherwise both are resampled on their own.
+    Samples of the same passes were interleaved and share what disturbed the host meanwhile, so of passes that
+    only one side has none counts, and the same ones are drawn for both. Without passes in common both are
+    resampled on their own.
 
     Raises:
         ResultsError: a side has no samples, or the denominator has samples that are not positive.
     """
+    common: set[int] = set()
+    if isinstance(numerator, Mapping) and isinstance(denominator, Mapping):
+        common = _filled(numerator) & _filled(denominator)
+        if common:
+            numerator, denominator = ({key: side[key] for key in common} for side in (numerator, denominator))
     above, below = _passes(numerator), _passes(denominator)
     if min(part.min() for part in below) <= 0:
         raise ResultsError("a ratio needs a denominator above zero")
     generator = _generator()
     draws_above = _draw_passes(len(above), generator)
-    interleaved = (
-        isinstance(numerator, Mapping)
-        and isinstance(denominator, Mapping)
-        and _filled(numerator) == _filled(denominator)
-    )
-    draws_below = draws_above if interleaved else _draw_passes(len(below), generator)
+    draws_below = draws_above if common else _draw_passes(len(below), generator)
     all_above, all_below = np.concatenate(above), np.concatenate(below)
     return _estimate(
         float(np.median(all_above) / np.median(all_below)),
@@ -100,6 +101,11 @@ def slope(points: Sequence[tuple[float, float]]) -> Estimate:
     usable = np.ptp(drawn, axis=1) > 0
     value = _slopes(x[np.newaxis], y[np.newaxis])[0]
     return _estimate(float(value), _slopes(drawn[usable], y[chosen][usable]), len(x))
+
+
+def percentile(values: Sequence[float], rank: float) -> float:
+    """The smallest value that `rank` percent don't exceed: one that was seen, never one between."""
+    return float(np.percentile(values, rank, method="inverted_cdf"))
 
 
 def _generator() -> np.random.Generator:

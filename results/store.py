@@ -64,10 +64,29 @@ class Store:
         Raises:
             ResultsError: there is none.
         """
-        runs = [path for pattern in _RESULTS for path in self.directory.glob(pattern)]
-        if not runs:
+        if not (runs := self.recent(1)):
             raise ResultsError(f"there is no run in {self.directory}", "make one with `tarebench run`")
-        return max(runs, key=lambda path: (path.stat().st_mtime_ns, path.suffix != ".jsonl"))
+        return runs[0]
+
+    def latest_journal(self) -> Path:
+        """The journal written last, of a run that was killed or interrupted or goes on.
+
+        Raises:
+            ResultsError: there is none.
+        """
+        journals = list(self.directory.glob("*.jsonl"))
+        if not journals:
+            raise ResultsError(
+                f"there is no unfinished run in {self.directory}", "make one with `tarebench run`"
+            )
+        return max(journals, key=lambda path: path.stat().st_mtime_ns)
+
+    def recent(self, count: int) -> list[Path]:
+        """The files of so many runs that were written last, the newest first."""
+        runs = [path for pattern in _RESULTS for path in self.directory.glob(pattern)]
+        return sorted(
+            runs, key=lambda path: (path.stat().st_mtime_ns, path.suffix != ".jsonl"), reverse=True
+        )[:count]
 
     def save(
         self,

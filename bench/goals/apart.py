@@ -1,28 +1,27 @@
 """Threads with networks of their own, which leave the host its rules, and state roots as users have them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.mounts import hybrid_hierarchy, without_unified_cgroup
+from bench.mounts import without_unified_cgroup
 from runtime import interface, syscalls
 from tare.state import State
 
 
 @contextmanager
-def apart(*, unified: bool = True) -> Iterator[ThreadPoolExecutor]:
+def apart(*, hidden: Sequence[str] | None = None) -> Iterator[ThreadPoolExecutor]:
     """An executor of one such thread.
 
     Args:
-        unified: whether it sees a version 2 control group tree beside version 1, which crun refuses.
+        hidden: for what also needs mounts of its own, as without_unified_cgroup takes it.
 
     Raises:
         OSError: the host does not let us make namespaces.
     """
-    hides = hybrid_hierarchy() and not unified
-    with without_unified_cgroup() if hides else ThreadPoolExecutor(1) as executor:
+    with ThreadPoolExecutor(1) if hidden is None else without_unified_cgroup(hidden) as executor:
         executor.submit(_enter).result()
         yield executor
 

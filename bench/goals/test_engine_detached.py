@@ -71,7 +71,7 @@ def _measure_both(
     image = find(state, _IMAGE)
     asked = _settings(state)
     reference = docker.prepare(image).reference
-    command = (*docker.command, "run", "--detach", reference, *_COMMAND)
+    command = (*docker.program.command, "run", "--detach", reference, *_COMMAND)
     ours: list[str] = []
     theirs: list[str] = []
     runs = {
@@ -79,11 +79,11 @@ def _measure_both(
         "docker": lambda: _timed("docker", lambda: theirs.append(_output(command).strip())),
     }
     samples = interleave(runs, _COUNT)
-    pids = _output((*docker.command, "inspect", "--format", "{{.State.Pid}}", *theirs)).split()
+    pids = _output((*docker.program.command, "inspect", "--format", "{{.State.Pid}}", *theirs)).split()
     shim = mean(pss(psutil.Process(int(pid)).ppid()) for pid in pids)
     removal = {
         **_timed("tarebox", lambda: _remove(containers, ours)),
-        **_timed("docker", lambda: _output((*docker.command, "rm", "--force", *theirs))),
+        **_timed("docker", lambda: _output((*docker.program.command, "rm", "--force", *theirs))),
     }
     removal = {name: seconds / len(ours) for name, seconds in removal.items()}
     monitor, kernel = _memory(containers, asked)

@@ -52,7 +52,7 @@ def _measure(directory: Path) -> Samples:
                     "Engine.run": lambda: lab.engine.run(_IMAGE, ("true",), limits=_LIMITS),
                     "tarebox run --rm": lambda: _tarebox(state),
                     "docker run --rm": lambda: _call(
-                        (*docker.command, "run", "--rm", *_OPTIONS, reference, "true")
+                        (*docker.program.command, "run", "--rm", *_OPTIONS, reference, "true")
                     ),
                     "podman run --rm": lambda: run_podman("run", "--rm", *_OPTIONS, _IMAGE, "true"),
                 }

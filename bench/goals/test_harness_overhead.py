@@ -1,11 +1,10 @@
 """Goal: the harness adds at most 1 ms to what it times, judged by hyperfine on the same command."""
 
-import json
 import random
-import subprocess
 from pathlib import Path
 from typing import Any
 
+from bench.goals.hyperfine import hyperfine
 from bench.lab import Lab
 from bench.subject import Image, Prepared, RunSpec
 from bench.subjects.host import Host
@@ -24,6 +23,7 @@ def test_harness_overhead(benchmark: Any, tmp_path: Path) -> None:
     rootfs = bootstrap_busybox(state)
     host = Host(Lab(state))
     spec = RunSpec(Prepared(Image("busybox", rootfs), str(rootfs)), ("echo", "ready"))
+    command = ("chroot", str(rootfs), "echo", "ready")
     ours: dict[int, list[float]] = {}
     external: dict[int, list[float]] = {}
 
@@ -33,7 +33,7 @@ def test_harness_overhead(benchmark: Any, tmp_path: Path) -> None:
                 if timer == "harness":
                     ours[block] = _harness(host, spec)
                 else:
-                    external[block] = _hyperfine(rootfs, tmp_path)
+                    external[block] = hyperfine(command, tmp_path / "hyperfine.json", runs=_RUNS)
 
     benchmark.pedantic(blocks)
     reference = median(external)
@@ -59,12 +59,3 @@ def _harness(host: Host, spec: RunSpec) -> list[float]:
         instance.remove()
         seconds.append(instance.timeline.seconds()["exit"])
     return seconds
-
-
-def _hyperfine(rootfs: Path, scratch: Path) -> list[float]:
-    out = scratch / "hyperfine.json"
-    command = ("hyperfine", "-N", "--runs", str(_RUNS), "--warmup", "3", "--export-json", str(out))
-    argv = (*command, f"chroot {rootfs} echo ready")
-    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    times: list[float] = json.loads(out.read_text())["results"][0]["times"]
-    return times

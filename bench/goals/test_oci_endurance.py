@@ -2,20 +2,19 @@
 
 import os
 import subprocess
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from bench.goals.endurance import endure
 from bench.goals.programs import TAREBOX_OCI
 from runtime import ContainerSpec, Engine, Limits, bootstrap_busybox, write_bundle
 from tare.state import State
 
 _CONTAINERS = 200
 _WARM_UP = 20
-_SLACK = 16 << 10
-"""Bytes by which resident memory may differ: a few pages come and go with the kernel's accounting."""
 
 
 def test_library_endures(benchmark: Any, tmp_path: Path) -> None:
@@ -39,7 +38,7 @@ def test_library_endures(benchmark: Any, tmp_path: Path) -> None:
                 **_kernel(state),
             }
 
-        _endure(benchmark, "library", one, counts)
+        endure(benchmark, "containers through the library", one, counts, times=_CONTAINERS, warm_up=_WARM_UP)
 
 
 def test_command_line_endures(benchmark: Any, tmp_path: Path) -> None:
@@ -52,32 +51,8 @@ def test_command_line_endures(benchmark: Any, tmp_path: Path) -> None:
     def counts() -> dict[str, int]:
         return {"entries": sum(1 for _ in root.rglob("*")), **_kernel(state)}
 
-    _endure(benchmark, "command line", lambda: subprocess.run(command, check=True), counts)
-
-
-def _endure(
-    benchmark: Any, name: str, one: Callable[[], object], counts: Callable[[], dict[str, int]]
-) -> None:
-    """Run them; what grows does so in both halves, while an allocator takes a new piece of memory once."""
-    seen: list[dict[str, int]] = []
-
-    def containers() -> None:
-        for number in range(-_WARM_UP, _CONTAINERS + 1):
-            if number in (0, _CONTAINERS // 2, _CONTAINERS):
-                seen.append(counts())
-            one()
-
-    benchmark.pedantic(containers)
-    benchmark.extra_info["counts"] = seen
-    before, halfway, after = seen
-    growth = {what: min(halfway[what] - first, after[what] - halfway[what]) for what, first in before.items()}
-    grown = {what for what, by in growth.items() if by > (_SLACK if what.endswith("bytes") else 0)}
-    print(
-        f"\n{_CONTAINERS} containers through the {name}:"
-        f" {', '.join(f'{what} {before[what]} {by:+d}' for what, by in growth.items())}"
-        f" (goal no growth: {'missed' if grown else 'met'})"
-    )
-    assert not grown
+    run = partial(subprocess.run, command, check=True)
+    endure(benchmark, "containers through the command line", run, counts, times=_CONTAINERS, warm_up=_WARM_UP)
 
 
 def _spec(state: State) -> ContainerSpec:

@@ -8,6 +8,8 @@ from bench.recorder import Recorder
 from bench.scope import running
 from bench.subject import Footprint, Instance, Prepared, RunSpec, Subject
 
+MAIN = ("time", "gzip")
+
 _TIMEOUT = 600.0
 _LOOP = """
 echo begin

@@ -8,7 +8,8 @@ import psutil
 from bench.recorder import Recorder
 from bench.scope import running
 from bench.subject import MIB, Instance, Prepared, RunSpec, Subject
-from results.statistics import slope
+from results import Better
+from results.statistics import CONFIDENCE, Estimate, slope
 
 _IDLE = ("sh", "-c", "echo ready; exec sleep 100000")
 _SETTLED = MIB // 2
@@ -31,11 +32,26 @@ def test_memory(subject: Subject, prepared: Prepared, recorder: Recorder) -> Non
             drops.append((float(count), float(drop)))
             recorder.add("memavailable", "B", [drop], phase=str(count))
         footprints = [instance.footprint() for instance in instances]
-    recorder.add("slope", "B", [slope(drops).value])
+    marginal = slope(drops)
+    recorder.add("slope", "B", [marginal.value], notes=_interval(marginal))
+    if marginal.value > 0:
+        fit = psutil.virtual_memory().total / marginal.value
+        recorder.add("density", "1", [int(fit)], better=Better.HIGHER)
     recorder.add("pss", "B", [footprint.pss for footprint in footprints])
+    recorder.add("host-cpu", "s", [footprint.cpu for footprint in footprints])
+    for part in footprints[0].parts:
+        recorder.add("part", "B", [footprint.parts[part] for footprint in footprints], phase=part)
     charged = [footprint.cgroup for footprint in footprints if footprint.cgroup is not None]
     if charged:
         recorder.add("cgroup", "B", charged)
+
+
+def _interval(marginal: Estimate) -> str:
+    """Of this one regression."""
+    if marginal.low is None or marginal.high is None:
+        return ""
+    low, high = marginal.low / MIB, marginal.high / MIB
+    return f"{CONFIDENCE:.0%} interval of the regression: {low:.2f} to {high:.2f} MiB"
 
 
 def available() -> int:

@@ -8,4 +8,4 @@ from bench.oci import OciRuntime
 
 def subjects(lab: Lab) -> Iterable[OciRuntime]:
     """The runc on PATH."""
-    return [OciRuntime(lab, "runc")]
+    return [OciRuntime(lab, "runc", unified=True)]

@@ -2,21 +2,25 @@
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import metadata
 from ipaddress import IPv4Address
+from pathlib import Path
 from subprocess import CompletedProcess
 
 from bench import footprint
+from bench.container import container_spec
 from bench.lab import Lab
 from bench.makeup import container_makeup
 from bench.network import Network
 from bench.output import Output
-from bench.sizes import container_sizes
+from bench.pulling import pulled_alone
+from bench.sizes import container_sizes, tree_bytes
 from bench.subject import Availability, Footprint, Image, Makeup, Prepared, RunSpec, SubjectError, Timeline
 from results import Kind
-from runtime import Container, ContainerSpec, Engine, Limits
+from runtime import Container, ContainerSpec, Engine
 from runtime.doctor import doctor
 from runtime.image.layers import unpack_layers
 from runtime.image.store import ImageStore
@@ -67,6 +71,8 @@ class TareboxInstance:
     def wait_ready(self, timeout: float) -> Timeline:
         """Wait for the first byte of output."""
         self.timeline.first_output = self._output.wait_first(timeout)
+        # The launcher notes that it has made it when the payload runs already.
+        self.timeline.created = min(self._running.created_ns, self.timeline.first_output)
         return self.timeline
 
     def wait(self, timeout: float) -> int:
@@ -75,7 +81,8 @@ class TareboxInstance:
             status = self._running.wait(timeout)
         except TimeoutError as error:
             raise SubjectError(f"tarebox did not end in {timeout:g} s") from error
-        self.timeline.exited = self._running.exited_ns
+        # The launcher may have seen its end before we have read what it said.
+        self.timeline.exited = max(self._running.exited_ns or 0, self.timeline.first_output or 0)
         return status
 
     def exec(
@@ -93,7 +100,8 @@ class TareboxInstance:
 
     def footprint(self) -> Footprint:
         """Of the payload; the launcher is shared by all containers and counted by the slope alone."""
-        return footprint.measure(self._running.pid)
+        found = footprint.measure(self._running.pid)
+        return replace(found, disk=tree_bytes(Path(self._running.directory)))
 
     def stop(self) -> None:
         """Kill the payload."""
@@ -120,6 +128,7 @@ class Tarebox:
     name = "tarebox"
     kind = Kind.CONTAINER
     accelerator = None
+    scenarios = None
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
@@ -147,6 +156,12 @@ class Tarebox:
         self._roots[reference] = root
         return Prepared(image, reference)
 
+    @contextmanager
+    def pulled(self, image: Image, reference: str) -> Iterator[Prepared]:
+        """As `tarebox pull` does, into an empty state."""
+        with pulled_alone(self._lab, reference) as (state, stored):
+            yield self._prepared(image, registry.driver(state).image(stored.layers[-1]))
+
     def start(self, spec: RunSpec) -> TareboxInstance:
         """Start a container whose writes go with it."""
         network = self._lab.network if spec.network else None
@@ -154,8 +169,7 @@ class Tarebox:
 
     def _container(self, spec: RunSpec) -> ContainerSpec:
         root = self._roots[spec.prepared.reference]
-        limits = Limits(memory=spec.memory, cpus=float(spec.cpus), pids=512)
-        return root.apply(ContainerSpec(root.rootfs, spec.argv, limits=limits))
+        return root.apply(container_spec(root.rootfs, spec, self._lab.volume(spec)))
 
     def sizes(self, image: Image) -> dict[str, int]:
         """Files and the compressed layers."""

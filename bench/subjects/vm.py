@@ -1,14 +1,15 @@
 """Virtual machines: each profile of the VM side is a subject."""
 
 import functools
-import platform
 import shutil
 import subprocess
 import tempfile
 import threading
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -17,7 +18,10 @@ from xml.etree import ElementTree
 
 import vm_baseline
 from bench import footprint
+from bench.elf import programs
 from bench.lab import Lab
+from bench.pinning import waiting
+from bench.pulling import pulled_alone
 from bench.subject import (
     Availability,
     Footprint,
@@ -27,14 +31,23 @@ from bench.subject import (
     RunSpec,
     SubjectError,
     Timeline,
+    Unsupported,
 )
 from results import Kind
+from runtime.rootfs import flatten
+from runtime.storage.store import measure
+from tare import environment
 from tare.errors import TareError
 from vm_baseline import Hypervisor, MachineSpec, Tap
-from vm_baseline.disk import Format, build_disk
-from vm_baseline.profile import Profile, Root, profiles
+from vm_baseline.disk import DiskSpec, build_disk, compressed, describe
+from vm_baseline.format import formats
+from vm_baseline.prepared import check
+from vm_baseline.profile import Origin, Profile, Root, profiles
+from vm_baseline.volume import Volume
 
 _PIECE = 1 << 20
+_WHOLE_SYSTEM = frozenset({"startup", "image-size"})
+_SCENARIOS = {Origin.RESTORED: frozenset({"startup", "memory"}), Origin.POOLED: frozenset({"startup"})}
 
 
 class Arrivals:
@@ -55,7 +68,7 @@ class Arrivals:
 
     def wait_for(self, mark: bytes, timeout: float) -> int:
         """Monotonic ns of the piece that completed `mark`. Raises: SubjectError after `timeout` seconds."""
-        with self._changed:
+        with waiting(), self._changed:
             if not self._changed.wait_for(lambda: mark in self._data, timeout):
                 raise SubjectError(
                     f"the guest did not print {mark.decode(errors='replace')!r} in {timeout:g} s"
@@ -68,17 +81,26 @@ class VmInstance:
 
     def __init__(self, hypervisor: Hypervisor, spec: MachineSpec, prepared: vm_baseline.Prepared) -> None:
         self._address = spec.tap.address.ip if spec.tap else None
+        self._least_limit = prepared.profile.ready_timeout if prepared.system else 0.0
         self._arrivals = Arrivals()
-        self.timeline = Timeline(started=time.monotonic_ns())
+        self._times = Timeline(started=time.monotonic_ns())
         self._machine = hypervisor.start(spec, prepared=prepared, output=self._arrivals.add)
-        self.timeline.created = self._machine.created_ns
+        self._times.created = self._machine.created_ns
         self.wait_output = self._arrivals.wait_for
+
+    @property
+    def timeline(self) -> Timeline:
+        """With the parts of the machine's life that are over."""
+        durations = self._machine.phases().durations_ns
+        return replace(self._times, parts={point.value: ns / 1e9 for point, ns in durations.items()})
 
     def wait_ready(self, timeout: float) -> Timeline:
         """Wait for the first byte of the payload's output on the serial line."""
-        self._machine.wait_ready(timeout)
-        self.timeline.first_output = self._machine.wait_output(timeout)
-        return self.timeline
+        self._machine.wait_ready(max(timeout, self._least_limit))
+        self._times.first_output = self._machine.wait_output(timeout)
+        # One that waited in a pool may be heard before libvirt has said that it goes on.
+        self._times.created = min(self._machine.created_ns, self._times.first_output)
+        return self._times
 
     def wait(self, timeout: float) -> int:
         """Exit status of the payload, once QEMU has ended."""
@@ -86,7 +108,7 @@ class VmInstance:
             status = self._machine.wait(timeout)
         except subprocess.TimeoutExpired as error:
             raise SubjectError(f"the guest did not end in {timeout:g} s") from error
-        self.timeline.exited = self._machine.exited_ns
+        self._times.exited = self._machine.exited_ns
         return status
 
     def exec(
@@ -104,9 +126,19 @@ class VmInstance:
 
     def footprint(self) -> Footprint:
         """Of QEMU; guest RAM is part of it."""
-        if self._machine.pid is None:
-            raise SubjectError("QEMU runs out of sight of this process", "use a connection on this host")
-        return footprint.measure(self._machine.pid)
+        found = self._machine.footprint()
+        assert self._machine.pid is not None
+        return Footprint(
+            found.ram_pss + found.qemu_pss,
+            footprint.cgroup_memory(self._machine.pid),
+            found.cpu.total,
+            {
+                "guest-ram": found.ram_pss,
+                "qemu": found.qemu_pss,
+                "kernel": found.page_tables + (found.second_stage or 0),
+            },
+            found.disk_own,
+        )
 
     def stop(self) -> None:
         """End QEMU at once."""
@@ -115,7 +147,7 @@ class VmInstance:
     def remove(self) -> None:
         """Remove the domain and its files."""
         self._machine.remove()
-        self.timeline.removed = self.timeline.removed or time.monotonic_ns()
+        self._times.removed = self._times.removed or time.monotonic_ns()
 
 
 class VirtualMachine:
@@ -125,6 +157,7 @@ class VirtualMachine:
 
     def __init__(self, lab: Lab, profile: Profile) -> None:
         self.name = profile.name
+        self.scenarios = _WHOLE_SYSTEM if profile.firmware else _SCENARIOS.get(profile.origin)
         self._lab = lab
         self._profile = profile
         self._prepared: dict[MachineSpec, vm_baseline.Prepared] = {}
@@ -135,8 +168,9 @@ class VirtualMachine:
         return vm_baseline.probe(self._lab.state).accelerator.value
 
     def availability(self) -> Availability:
-        """A kernel, QEMU and libvirt are here and the connection opens."""
+        """A kernel, QEMU and libvirt are here, what the profile needs besides, and the connection opens."""
         try:
+            check(self._profile)
             self._lab.hypervisor  # noqa: B018 - opening it is the test
             accelerator = self.accelerator
             version = vm_baseline.qemu_version()
@@ -146,6 +180,10 @@ class VirtualMachine:
 
     def prepare(self, image: Image, *, fresh: bool = False) -> Prepared:
         """Make the initramfs or the disk."""
+        if self._profile.root is not Root.DISK and measure(image.rootfs) > RunSpec.memory:
+            raise Unsupported(
+                f"the files of {image.name} don't fit into memory, where {self.name} has its root"
+            )
         if fresh:
             self._prepared.clear()
             vm_baseline.discard(self._lab.state, image.rootfs)
@@ -153,15 +191,33 @@ class VirtualMachine:
         self._share(self._spec(RunSpec(prepared, ("true",))))
         return prepared
 
+    @contextmanager
+    def pulled(self, image: Image, reference: str) -> Iterator[Prepared]:
+        """As `tarebox pull` and `tarevm build` do, into an empty state."""
+        with pulled_alone(self._lab, reference) as (state, stored):
+            fetched = replace(image, rootfs=flatten(state, stored), stored=stored)
+            try:
+                yield self.prepare(fetched, fresh=True)
+            finally:
+                self._prepared.clear()
+                vm_baseline.discard(self._lab.state, fetched.rootfs)
+
     def _spec(self, spec: RunSpec) -> MachineSpec:
+        if spec.cpus % 1:
+            raise Unsupported("a machine has whole processors, and its driver here no control groups")
+        volume = self._lab.volume(spec)
         network = self._lab.network if spec.network else None
         return MachineSpec(
             self._profile,
             Path(spec.prepared.reference),
             argv=spec.argv,
             memory=spec.memory,
-            vcpus=spec.cpus,
+            vcpus=int(spec.cpus),
             tap=Tap(network.link, network.address(), network.gateway) if network else None,
+            env=environment.merged(spec.env, ()),
+            user=spec.user,
+            directory=spec.directory,
+            volumes=(Volume(volume, spec.volume),) if volume else (),
         )
 
     def _share(self, spec: MachineSpec) -> vm_baseline.Prepared:
@@ -176,18 +232,25 @@ class VirtualMachine:
         return VmInstance(self._lab.hypervisor, machine, self._share(machine))
 
     def sizes(self, image: Image) -> dict[str, int]:
-        """Bytes allocated by the disk image in each format, and `boot`: kernel and initramfs."""
-        with tempfile.TemporaryDirectory(prefix="tare-") as scratch:
-            disks = {
-                str(form): build_disk(image.rootfs, Path(scratch) / f"disk.{form}", form).allocated
-                for form in Format
-            }
-        return {**disks, "boot": sum(size for _, size in self._boot_files(image))}
+        """Bytes allocated by the disk image in each format, and by what boots it.
 
-    def _boot_files(self, image: Image) -> list[tuple[str, int]]:
+        That is `boot`, kernel and initramfs, or `system`, the disk with a whole one. `virtual` is what
+        a guest sees of the disk, `base` what all machines of the image share.
+        """
+        with tempfile.TemporaryDirectory(prefix="tare-") as scratch:
+            built = {
+                form: build_disk(image.rootfs, Path(scratch) / f"disk.{form}", DiskSpec(form))
+                for form in formats()
+            }
+            disks = {form: disk.allocated for form, disk in built.items()}
+            disks["virtual"] = built["raw"].virtual
+            disks["qcow2-compressed"] = compressed(built["raw"].path, Path(scratch) / "compressed").allocated
         shared = self._share(self._spec(RunSpec(Prepared(image, str(image.rootfs)), ("true",))))
-        initramfs = sum(part.stat().st_size for part in shared.initramfs)
-        return [("kernel", shared.kernel.image.stat().st_size), ("initramfs", initramfs)]
+        base = {"base": sum(path.stat().st_blocks * 512 for path in shared.files)}
+        if shared.system is not None:
+            return {**disks, **base, "system": shared.system.disk.stat().st_blocks * 512}
+        boot = sum(part.stat().st_size for part in (shared.kernel.image, *shared.initramfs))
+        return {**disks, **base, "boot": boot}
 
     def makeup(self, spec: RunSpec) -> Makeup:
         """The domain's description, and the files to move: kernel, initramfs and disk."""
@@ -202,25 +265,37 @@ class VirtualMachine:
         devices = tuple(
             _device(element) for element in root.iterfind("devices/*") if element.tag != "emulator"
         )
-        artifacts = [("kernel", _shipped(shared.kernel.source))]
+        if shared.system is not None:
+            artifacts = [("system disk", _shipped(shared.system.disk))]
+        else:
+            artifacts = [("kernel", _shipped(shared.kernel.source))]
         artifacts += [(f"initramfs {part.name}", _shipped(part)) for part in shared.initramfs]
-        couplings = [
-            "guest kernel " + shared.kernel.release,
-            f"QEMU machine type {self._profile.machine}",
-            f"virtio drivers in the guest ({self._profile.bus.value})",
-            f"instruction set {platform.machine()}",
-        ]
+        bound = programs(Path(spec.prepared.reference))
+        system = root.find("os/type")
+        assert system is not None
+        couplings = {
+            "kernel": f"its own, {shared.kernel.release}",
+            "architecture": ", ".join(sorted({system.get("arch", ""), *bound.architectures})),
+            "hypervisor": f"QEMU's machine {system.get('machine')}",
+            "drivers": f"{', '.join(sorted(_buses(root)))} in the guest",
+        }
         if self._profile.root is Root.DISK:
             assert shared.disk is not None
             artifacts.append(("disk", _shipped(shared.disk)))
-            couplings += ["disk format raw or qcow2", "guest file system ext4"]
+            couplings["format"] = describe(shared.disk).format
+            couplings["file system"] = shared.file_system
         text = ElementTree.tostring(root, encoding="unicode")
-        return Makeup(text, tuple(couplings), devices, tuple(artifacts))
+        return Makeup(text, couplings, devices, tuple(artifacts))
 
 
 def _whole(shared: vm_baseline.Prepared) -> bool:
     """Whether its files are still there: another profile that prepares afresh discards what both share."""
-    return all(path.exists() for path in (*shared.initramfs, *([shared.disk] if shared.disk else [])))
+    return all(path.exists() for path in shared.files)
+
+
+def _buses(root: ElementTree.Element) -> set[str]:
+    """What kinds of addresses its devices have: pci, virtio-mmio, ..."""
+    return {address.get("type", "") for address in root.iterfind("devices/*/address")}
 
 
 def _device(element: ElementTree.Element) -> str:

@@ -10,7 +10,7 @@ from results import Run
 
 def _draw(run: Run) -> Figure:
     rows = [
-        (f"{series.label}: {measure.metric}", series)
+        (f"{series.label}: {measure.metric} {measure.phase}".rstrip(), series)
         for measure in measured(run, "image-size")
         for series in collect(run, measure)
         if series.samples
@@ -26,8 +26,8 @@ CHART = Chart(
     question="How much does the same root file system weigh in each form?",
     method=(
         "Containers keep files and ship a gzip layer; virtual machines need a disk image, counted by the "
-        "blocks it really occupies, and a kernel with its initramfs. Sizes do not vary, so they carry no "
-        "interval."
+        "blocks it really occupies, and a kernel with its initramfs. Instances share the image and add what "
+        "they write. Sizes do not vary, so they carry no interval."
     ),
     draw=_draw,
 )

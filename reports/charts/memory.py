@@ -9,23 +9,13 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from reports.registry import Chart, measured
 from reports.series import Measure, Series, collect
-from reports.strip import (
-    LOG_FROM,
-    PAINTS,
-    aligned,
-    blank,
-    by_subject,
-    draw,
-    figure,
-    height_of,
-    points,
-    spread,
-)
+from reports.strip import LOG_FROM, PAINTS, by_part, by_subject, points, sheet
 from reports.svg import STYLE
 from reports.units import quantity, scale
 from results import Run
 
 _COUNTED = "memavailable"
+_PARTS = "part"
 _LINES_HEIGHT = 3.0
 _LABEL_GAP = 0.075
 
@@ -33,21 +23,14 @@ _LABEL_GAP = 0.075
 def _draw(run: Run) -> Figure:
     found = measured(run, "memory")
     strips = [
-        by_subject(measure.title, collect(run, measure)) for measure in found if measure.metric != _COUNTED
+        by_subject(each.title, collect(run, each)) for each in found if each.metric not in (_COUNTED, _PARTS)
     ]
-    counted = [measure for measure in found if measure.metric == _COUNTED and measure.phase.isdecimal()]
-    if not counted:
-        return figure(strips, columns=2)
+    parts = [(each.title, series) for each in found if each.metric == _PARTS for series in collect(run, each)]
+    counted = [each for each in found if each.metric == _COUNTED and each.phase.isdecimal()]
     with mpl.rc_context(STYLE):
-        panels = aligned(strips)
-        lines, height = -(-len(panels) // 2), height_of(panels)
-        drawn = blank(lines * height + _LINES_HEIGHT)
-        grid = drawn.add_gridspec(lines + 1, 2, height_ratios=[height] * lines + [_LINES_HEIGHT])
-        for index, panel in enumerate(panels):
-            line, column = divmod(index, 2)
-            axes = drawn.add_subplot(grid[line, column])
-            draw(axes, panel, spread(panels, panel), labelled=column == 0)
-        _density(drawn.add_subplot(grid[lines, :]), run, counted)
+        drawn, below = sheet([(strips, 2), (by_part("Parts", parts), 1)], [_LINES_HEIGHT] if counted else [])
+        for axes in below:
+            _density(axes, run, counted)
         return drawn
 
 
@@ -120,7 +103,7 @@ CHART = Chart(
         "Proportional set size counts every process that serves the instance, each shared page divided "
         "among its users (proc(5)). The slope is a least-squares line through the drop of MemAvailable "
         "over 1, 2, 4 and 8 instances; it also sees the kernel's memory, and whatever else the host did "
-        "meanwhile."
+        "meanwhile. By the slope so many instances would fit into all of the host's memory."
     ),
     draw=_draw,
 )

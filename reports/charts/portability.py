@@ -9,7 +9,7 @@ CHART = Chart(
     question="What must be moved to run it elsewhere, and what must the other host offer?",
     method=(
         "Bytes to move are everything another host has to be given. Couplings are the interfaces of the "
-        "host that the artifact is bound to; the notes below the chart list them."
+        "host that the artifact is bound to, as they were found in it; the table of facts lists them."
     ),
     draw=lambda run: panels(run, "portability", columns=2),
 )

@@ -12,7 +12,7 @@ from reports.page.section import sections
 from reports.series import accelerator_of, marked, value
 from reports.table import comparison
 from reports.units import interval, times, times_interval
-from reports.verdict import EMULATED, sentence
+from reports.verdict import EMULATED, floor, noise, overhead, precision, sentence
 from results import ResultsError, Run
 from results.statistics import CONFIDENCE, RESAMPLES, SMALLEST
 
@@ -51,10 +51,14 @@ def render(run: Run, raw: Path | None = None) -> str:
         table=table,
         verdict=sentence(table),
         emulated=EMULATED if accelerator_of(run) == "tcg" else "",
+        noise=noise(run),
+        floor=floor(run),
+        precision=precision(run),
+        overhead=overhead(run),
         vm=marked(table.vm.name, table.accelerator) if table.vm else "none",
         sections=sections(run, table),
         failures=[record for record in run.records if not record.valid and not record.unsupported],
-        host=flattened(run.host),
+        host=flattened({name: fact for name, fact in run.host.items() if name != "harness"}),
         plan=flattened(run.plan),
         downloads=downloads(run, raw),
         confidence=round(CONFIDENCE * 100),

@@ -26,6 +26,15 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Facts:
+    """What was found beside the numbers of one measure: a row a fact, a column a subject."""
+
+    title: str
+    subjects: tuple[tuple[str, Kind], ...]
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True)
 class Section:
     """What the page shows of one scenario."""
 
@@ -34,6 +43,7 @@ class Section:
     groups: tuple[tuple[str, tuple[Line, ...]], ...]
     has_host: bool
     lower_is_better: bool
+    facts: tuple[Facts, ...]
     notes: tuple[tuple[str, str, str], ...]
     failures: tuple[Record, ...]
 
@@ -53,6 +63,7 @@ def _section(run: Run, table: Table, chart: Chart) -> Section:
         groups,
         any(line.kind is Kind.HOST for _, lines in groups for line in lines),
         all(measure.better is Better.LOWER for measure in found),
+        tuple(facts for measure in found if (facts := _facts(measure.title, collect(run, measure)))),
         _notes(run, found),
         _failures(run, chart.scenario),
     )
@@ -92,6 +103,13 @@ def _notes(run: Run, found: tuple[Measure, ...]) -> tuple[tuple[str, str, str], 
         for series in collect(run, measure)
         if series.notes
     )
+
+
+def _facts(title: str, group: tuple[Series, ...]) -> Facts | None:
+    told = tuple(series for series in group if series.facts)
+    names = dict.fromkeys(name for series in told for name in series.facts)
+    rows = tuple((name, tuple(series.facts.get(name, "") for series in told)) for name in names)
+    return Facts(title, tuple((series.label, series.subject.kind) for series in told), rows) if rows else None
 
 
 def _failures(run: Run, scenario: str) -> tuple[Record, ...]:

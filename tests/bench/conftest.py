@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from kept_tools import kept_tools
 from leftovers import leftovers
 
 from bench.clean import clean
+from bench.subject import Image
 from tare.state import State
 
 BIN = Path(sys.executable).parent
@@ -32,8 +34,10 @@ def left(root: Path) -> list[str]:
 
 @pytest.fixture(scope="session")
 def environment(root: Path) -> dict[str, str]:
+    # pytest-benchmark measures nothing in tests that run side by side; a run of the harness is none of those.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return {
-        **os.environ,
+        **own,
         "TAREBENCH_ROOT": str(root),
         "PATH": f"{BIN}:{os.environ['PATH']}",
         "COLUMNS": "140",
@@ -57,6 +61,12 @@ def call(environment: dict[str, str]) -> Callable[..., "subprocess.CompletedProc
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def tools_image(root: Path) -> Image:
+    """The one image of Debian packages, in the session's store."""
+    return kept_tools(State.at(root))
 
 
 @pytest.fixture

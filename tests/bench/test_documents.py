@@ -19,12 +19,21 @@ WHOLE = {
 }
 
 
-def commands() -> list[str]:
-    found: dict[str, None] = {}
+def blocks() -> list[str]:
+    """The commands of each block, without those that a block before it has as well."""
+    seen: set[str] = set()
+    found = []
     for document in DOCUMENTS:
         for block in re.findall(r"^```sh\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL):
-            found.update(dict.fromkeys(line for line in block.splitlines() if line))
-    return list(found)
+            new = [line for line in block.splitlines() if line and line not in seen]
+            seen.update(new)
+            found.append("\n".join(line for line in new if not line.startswith(("make ", "tox "))))
+    return [block for block in found if block]
+
+
+def commands() -> list[str]:
+    texts = "".join(document.read_text() for document in DOCUMENTS)
+    return list(dict.fromkeys(re.findall(r"^(?:make|tox) .*", texts, re.MULTILINE)))
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +54,9 @@ def test_tox_commands_name_real_environments(call, command) -> None:
     assert rest[:1] == ["--"]
 
 
-@pytest.mark.parametrize("command", [each for each in commands() if not each.startswith(("make ", "tox "))])
-def test_commands_run_as_written(call, workspace, nothing_left, command) -> None:
-    done = call("sh", "-c", command, cwd=workspace)
+@pytest.mark.parametrize("block", blocks())
+def test_commands_run_as_written(call, workspace, nothing_left, block) -> None:
+    done = call("sh", "-ec", block, cwd=workspace)
     assert done.returncode == 0, done.stderr
 
 

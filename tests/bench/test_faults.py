@@ -20,9 +20,12 @@ CASES = [
     (("run", "--image", "no-such-image"), ExitCode.IMAGE, "no-such-image"),
     (("run", "--image", "/etc/passwd"), ExitCode.IMAGE, "/etc/passwd"),
     (("run", "--subjects", "vmware"), ExitCode.USAGE, "no subject is called 'vmware'; choose from host"),
+    (("run", "--runtime", "/bin/none"), ExitCode.USAGE, "there is no runtime '/bin/none'; name a program"),
+    (("run", "--runtime", "runc"), ExitCode.USAGE, "there is a subject 'runc' already; name the runtime by"),
     (("run", "--scenarios", "speed"), ExitCode.USAGE, "no scenario is called 'speed'; choose from cpu"),
     (("run", "--profile", "fast"), ExitCode.USAGE, "no profile is called 'fast'; choose from smoke"),
     (("run", "--profile", "goals", "nonsense"), ExitCode.USAGE, "no goal is called 'nonsense'"),
+    (("plan", "--profile", "goals"), ExitCode.USAGE, "goals are no plan"),
     (("report", "no-such-run.json"), ExitCode.RESULTS, "no-such-run.json"),
     (("report",), ExitCode.RESULTS, "there is no run in results/runs"),
 ]
@@ -43,7 +46,7 @@ def test_an_unknown_connection_leaves_the_machines_out(call, tmp_path, nothing_l
     done = call("tarebench", "run", *arguments, cwd=tmp_path)
     assert done.returncode in (ExitCode.NO_SUBJECT, ExitCode.HYPERVISOR)
     assert "Traceback" not in done.stderr
-    assert "vm-micro is left out: libvirt says: " in done.stderr
+    assert "vm-micro: libvirt says: " in done.stderr
 
 
 def test_without_qemu_the_containers_still_run(call, tmp_path, nothing_left) -> None:
@@ -70,6 +73,7 @@ def test_without_qemu_the_containers_still_run(call, tmp_path, nothing_left) -> 
     run = store.load(store.latest())
     assert {subject.name: subject.available for subject in run.subjects} == {
         "tarebox": True,
+        "tarebox-again": True,
         "vm-micro": False,
     }
 
@@ -135,7 +139,7 @@ def test_kill_9_keeps_the_samples_and_can_be_cleaned(under_way, call, root) -> N
     (journal,) = (directory / "results/runs").glob("*.jsonl")
     run = read_journal(journal)
     assert not run.complete
-    assert {record.subject for record in run.records} == {"tarebox", "vm-micro"}
+    assert {"tarebox", "vm-micro"} <= {record.subject for record in run.records}
     assert call("tarebench", "report", cwd=directory).returncode == 0
     done = call("tarebench", "clean", cwd=directory)
     assert done.returncode == 0, done.stderr

@@ -11,7 +11,7 @@ from leftovers import leftovers
 from bench.clean import clean
 from bench.lab import Lab
 from bench.network import PREFIX, Network
-from bench.scenarios.test_deploy import first_answer
+from bench.ready import first_answer
 from bench.scope import running
 from bench.subject import Image, RunSpec
 from bench.subjects.tarebox import Tarebox

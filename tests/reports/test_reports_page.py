@@ -62,7 +62,7 @@ def test_the_page_is_well_built(outline):
         after - before <= 1 for before, after in zip(outline.headings, outline.headings[1:], strict=False)
     )
     assert outline.scopeless == 0
-    assert outline.tags["figure"] == outline.tags["figcaption"] == 8
+    assert outline.tags["figure"] == outline.tags["figcaption"] == outline.tags["article"]
 
 
 def test_what_comes_from_outside_is_escaped(text):
@@ -83,9 +83,14 @@ def test_failures_and_unavailable_subjects_are_listed(text):
     assert "the daemon is not running" in text
 
 
-def test_an_incomplete_run_says_so(run, text):
+def test_an_incomplete_run_and_a_noisy_host_are_told(run, text):
     assert "Incomplete run" not in text
-    assert "Incomplete run" in render(replace(run, complete=False, finished=None))
+    assert "Noisy host" not in text
+    noise = {"noisy": ["load", "swap"], "load": "9 on 2 CPUs before the run", "swap": "2048 KiB in use"}
+    told = render(replace(run, complete=False, finished=None, host={**run.host, "noise": noise}))
+    assert "Incomplete run" in told
+    assert "The host was not quiet (load and swap)" in told
+    assert "9 on 2 CPUs before the run" in told
 
 
 def test_the_raw_data_is_inside(run, text):

@@ -5,8 +5,8 @@ from synthetic_run import synthetic_run, without
 
 from reports.table import Verdict, comparison
 from reports.terminal import render
-from reports.verdict import sentence
-from results import Better, Record, SubjectInfo
+from reports.verdict import floor, sentence
+from results import Better, Kind, Record, SubjectInfo
 
 
 def rows_of(run):
@@ -134,3 +134,18 @@ def test_nothing_at_all_is_still_a_table(run):
     table = comparison(empty)
     assert all(row.verdict is Verdict.NOT_MEASURED for row in table.rows)
     assert "no comparison" in render(table, empty)
+
+
+def test_a_subject_asked_twice_gives_the_noise_floor_and_nothing_else(run):
+    again = SubjectInfo("tarebox-again", Kind.CONTAINER, "0.1.0", available=True, again="tarebox")
+    twice = [
+        replace(record, subject=again.name, samples=tuple(sample * 1.5 for sample in record.samples))
+        for record in run.records
+        if record.subject == "tarebox"
+    ]
+    asked = replace(run, subjects=(*run.subjects, again), records=(*run.records, *twice))
+    assert "tarebox against itself" in floor(asked)
+    assert "1.50\N{MULTIPLICATION SIGN}" in floor(asked)
+    assert floor(asked) in " ".join(render(comparison(asked), asked).split())
+    assert rows_of(asked) == rows_of(run)
+    assert floor(run) == ""

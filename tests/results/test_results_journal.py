@@ -11,6 +11,7 @@ from result_strategies import SUBJECTS, runs
 
 from results import Better, Record, ResultsError, Run
 from results.journal import Journal, read_journal
+from results.run import Visited
 from results.schema import SCHEMA_VERSION
 
 RUN = Run(
@@ -124,6 +125,8 @@ def test_faults_of_the_disk_are_told(tmp_path):
         pass
 
 
+VISITED = Visited("startup", "tarebox", 1, 0.75)
+
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, sys.argv[2])
@@ -143,3 +146,70 @@ def test_a_killed_writer_leaves_what_it_appended(tmp_path, pytestconfig):
     killed = subprocess.run([sys.executable, "-c", KILLED, path, tests], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert read_journal(path).records == (RECORD, RECORD)
+
+
+KILLED_AT_RANDOM = """
+import os, random, signal, sys, time
+sys.path.insert(0, sys.argv[2])
+from pathlib import Path
+from dataclasses import replace
+from test_results_journal import RECORD, RUN
+from results.journal import Journal
+chance = random.Random(int(sys.argv[3]))
+for number in range(100):
+    path = Path(sys.argv[1]) / f"{number}.jsonl"
+    said, says = os.pipe()
+    writer = os.fork()
+    if writer == 0:
+        with Journal(path, RUN) as journal:
+            os.write(says, b"h")
+            for count in range(10**6):
+                journal.append(replace(RECORD, samples=(float(count),)))
+                os.write(says, b"r")
+    os.close(says)
+    time.sleep(chance.uniform(0, 0.03))
+    os.kill(writer, signal.SIGKILL)
+    os.waitpid(writer, 0)
+    told = b"".join(iter(lambda: os.read(said, 1 << 16), b""))
+    os.close(said)
+    print(number, told.count(b"h"), told.count(b"r"))
+"""
+
+
+def test_a_writer_killed_at_any_of_100_random_moments_loses_nothing_it_had_appended(tmp_path, pytestconfig):
+    tests = str(pytestconfig.rootpath / "tests/results")
+    argv = (sys.executable, "-c", KILLED_AT_RANDOM, tmp_path, tests, "1")
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    lengths = set()
+    for line in done.stdout.splitlines():
+        number, begun, appended = map(int, line.split())
+        path = tmp_path / f"{number}.jsonl"
+        if begun:
+            run = read_journal(path)
+            assert appended <= len(run.records) <= appended + 1
+            assert [record.samples for record in run.records] == [(i,) for i in range(len(run.records))]
+            lengths.add(len(run.records))
+            with Journal(path, run, resume=True) as journal:
+                journal.append(RECORD)
+            assert read_journal(path).records == (*run.records, RECORD)
+    assert len(done.stdout.splitlines()) == 100
+    assert len(lengths) > 3
+
+
+def test_a_resumed_journal_loses_its_torn_line_only(tmp_path):
+    path = tmp_path / "run.jsonl"
+    with Journal(path, RUN) as journal:
+        journal.append(RECORD)
+        journal.visited(VISITED)
+        journal.host({"load_after": [1.5]})
+        with pytest.raises(ResultsError, match="is being written; wait"):
+            Journal(path, RUN, resume=True).__enter__()
+    with path.open("ab") as file:
+        file.write(b'{"record": {"sub')
+    with Journal(path, read_journal(path), resume=True) as journal:
+        journal.append(FAILURE)
+        run = journal.finish()
+    assert (run.records, run.visits, run.complete) == ((RECORD, FAILURE), (VISITED,), True)
+    assert run.host == {**RUN.host, "load_after": [1.5]}
+    with pytest.raises(ResultsError, match="can't be opened: No such file"):
+        Journal(tmp_path / "none.jsonl", RUN, resume=True).__enter__()

@@ -47,6 +47,13 @@ def test_interleaved_passes_cancel_what_both_subjects_suffered():
     assert coverage(2.0, lambda generator: ratio(*interleaved(generator)), repeats=100) > 0.90
 
 
+def test_passes_of_one_side_alone_do_not_count():
+    above, below = interleaved(np.random.default_rng(3))
+    later = {index: [value * 50 for value in above[0]] for index in range(100, 140)}
+    assert ratio({**above, **later}, below) == ratio(above, below)
+    assert ratio(below, {**above, **later}) == ratio(below, above)
+
+
 def test_one_sample_a_pass_still_gets_an_interval():
     found = median({1: [1.0], 2: [2.0], 3: [4.0]})
     assert (found.low, found.value, found.high) == (1.0, 2.0, 4.0)

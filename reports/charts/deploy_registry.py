@@ -1,0 +1,15 @@
+"""How soon an image in a registry answers requests."""
+
+from reports.registry import Chart, panels
+
+CHART = Chart(
+    scenario="deploy-registry",
+    order=52,
+    title="Deployment from a registry",
+    question="How long from an image in a registry to its first answer over the network?",
+    method=(
+        "The registry is on this host's loopback. The clock starts before the pull and stops when the host "
+        "has received the first HTTP 200. Phases are cumulative."
+    ),
+    draw=lambda run: panels(run, "deploy-registry"),
+)

@@ -1,0 +1,16 @@
+"""How fast is the disk inside, on the root and on a volume?"""
+
+from reports.registry import Chart, panels
+
+CHART = Chart(
+    scenario="disk",
+    order=45,
+    title="Disk",
+    question="How fast is the disk inside, on the root and on a volume?",
+    method=(
+        "fio reads and writes a file of 16 MiB past the page cache for half a second each; tar and a "
+        "shell make and remove small files. A virtual machine's root is a qcow2 overlay, a container's "
+        "the storage driver's layer."
+    ),
+    draw=lambda run: panels(run, "disk", columns=2),
+)
