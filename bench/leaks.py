@@ -120,7 +120,9 @@ def _processes(text: str, harness: str) -> Finding:
 
 
 def _kernel_log(inside: frozenset[str], host: frozenset[str]) -> Finding:
-    return Finding("kernel-log", bool(inside & host), f"{len(inside)} lines" if inside else "none")
+    # Two kernels have lines of time 0 in common by chance.
+    shared = 2 * len(inside & host) > len(inside)
+    return Finding("kernel-log", shared, f"{len(inside)} lines" if inside else "none")
 
 
 def _host_paths(mountinfo: str) -> Finding:

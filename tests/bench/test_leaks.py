@@ -45,6 +45,14 @@ def test_directories_of_the_host_and_its_processes_are_recognised(tmp_path) -> N
     assert "processes" in leaking({**host, "processes": f"init\0\n{HARNESS}\0\n"}, host)
 
 
+def test_what_two_kernels_say_alike_is_no_log_of_the_host() -> None:
+    alike = "[    0.000000] NX (Execute Disable) protection: active"
+    host = {**asked(), "kernel-log": f"{alike}\n[    0.5] of the host\n[    0.6] of the host"}
+    inside = f"{alike}\n[    0.4] of the guest\n[    0.7] of the guest"
+    assert "kernel-log" not in leaking({**host, "kernel-log": inside}, host)
+    assert "kernel-log" in leaking(host, host)
+
+
 HOST = asked()
 
 
