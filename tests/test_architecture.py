@@ -1,6 +1,7 @@
 """Dependencies point one way, and no file grows beyond one thing."""
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,3 +40,18 @@ def test_files_stay_small(package: str) -> None:
     for path in (ROOT / package).rglob("*.py"):
         lines = len(path.read_text().splitlines())
         assert lines <= 420, f"{path.relative_to(ROOT)} has {lines} lines"
+
+
+def test_packages_are_installed_with_all_their_files() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    patterns = project["tool"]["setuptools"]["package-data"]["*"]
+    files = (path for package in MAY_IMPORT for path in (ROOT / package).rglob("*") if path.is_file())
+    kept = (path for path in files if path.suffix not in (".py", ".pyc", ".so"))
+    left_out = {
+        str(path.relative_to(ROOT))
+        for path in kept
+        if not any(path.match(pattern) for pattern in patterns)
+        and not path.is_relative_to(ROOT / "reports/out")
+        and not path.is_relative_to(ROOT / "results/runs")
+    }
+    assert not left_out
