@@ -1,7 +1,7 @@
 """Which visits of a plan a run still makes: the least passes, then more where a median isn't certain."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from bench.plan import Plan, Visit, main_metric
 from results import Record, Run, Temperature
@@ -16,10 +16,14 @@ class Agenda:
     Args:
         plan: all visits that may be made, in order.
         run: what of it was made before; its subjects tell which of them are the same.
+        expected: seconds that a visit will take.
     """
 
-    def __init__(self, plan: Plan, run: Run) -> None:
+    def __init__(self, plan: Plan, run: Run, expected: Callable[[Visit], float]) -> None:
         self._plan = plan
+        self._expected = expected
+        self._least = dict.fromkeys(plan.least())
+        self._short = False
         self._target = plan.profile.target
         self._main = {name: main_metric(name) for name in plan.scenarios}
         self._same: Mapping[str, set[str]] = {
@@ -37,7 +41,7 @@ class Agenda:
 
     def ahead(self) -> list[Visit]:
         """The visits that are surely still made, in order."""
-        return [visit for visit in self._plan.least() if visit not in self._made]
+        return list(self._least)
 
     def wants(self, visit: Visit) -> bool:
         """Whether a visit is to be made, now that its turn has come."""
@@ -45,9 +49,12 @@ class Agenda:
             return False
         if visit.pass_ <= self._plan.profile.effort(visit.scenario).passes:
             return True
-        return not self._used_up() and any(
-            self._uncertain(visit.scenario, subject) for subject in self._same[visit.subject]
-        )
+        if not any(self._uncertain(visit.scenario, subject) for subject in self._same[visit.subject]):
+            return False
+        if self._has_time(visit):
+            return True
+        self._short = True
+        return False
 
     def made(self, visited: Visited, records: Iterable[Record]) -> None:
         """A visit was made and gave these records."""
@@ -83,11 +90,14 @@ class Agenda:
             return Ended.FAILED
         if max(self._samples[key]) >= self._plan.profile.effort(scenario).last:
             return Ended.PASSES
-        return Ended.BUDGET if self._used_up() else Ended.PASSES
+        return Ended.BUDGET if self._short else Ended.PASSES
 
-    def _used_up(self) -> bool:
+    def _has_time(self, visit: Visit) -> bool:
+        """Whether there is time for one that needn't be made, and for all that are made in any case."""
         budget = self._plan.profile.budget
-        return budget is not None and self._spent >= budget
+        if budget is None:
+            return True
+        return self._spent + sum(map(self._expected, (visit, *self._least))) <= budget
 
     def _uncertain(self, scenario: str, subject: str) -> bool:
         key = (scenario, subject)
@@ -102,7 +112,9 @@ class Agenda:
         return self._intervals[key]
 
     def _count(self, visited: Visited) -> None:
-        self._made.add(Visit(visited.scenario, visited.subject, visited.pass_))
+        visit = Visit(visited.scenario, visited.subject, visited.pass_)
+        self._made.add(visit)
+        self._least.pop(visit, None)
         self._spent += visited.seconds
 
     def _take(self, records: Iterable[Record]) -> None:

@@ -60,8 +60,8 @@ def _run(options: argparse.Namespace) -> int:
         begun = unfinished(store, options.resume)
         request = request_of(begun)
     with Lab(State.default(), request.connect, found(request.runtimes)) as lab:
-        outcome = execute(lab, request, store, Console(stderr=True), begun=begun)
-    if options.report:
+        outcome = execute(lab, request, store, Console(stderr=True), begun=begun, until=options.until)
+    if options.report and not outcome.paused:
         _write_report(outcome.path, options.out)
     print(f"run        {outcome.path}")
     if outcome.interrupted:
@@ -172,6 +172,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="RUN",
         help="go on with a run that was killed or interrupted (default: the last)",
     )
+    run.add_argument("--until", type=int, metavar="PASS", help="pause after that pass; --resume goes on")
     run.add_argument("names", nargs="*", metavar="GOAL", help="with --profile goals: which ones")
     _add_places(run)
     run.set_defaults(perform=_run)

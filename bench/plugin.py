@@ -41,6 +41,7 @@ class Plugin:
         journal: where samples go.
         display: where progress goes.
         settle: called after each round, untimed; waits until nothing of the round goes on.
+        until: the pass after which it pauses; `paused` says whether it has.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Plugin:
         journal: Journal,
         display: Display,
         settle: Callable[[], None],
+        until: int | None = None,
     ) -> None:
         self._plan = plan
         self._agenda = agenda
@@ -69,6 +71,8 @@ class Plugin:
         self._journal = journal
         self._display = display
         self._settle = settle
+        self._until = until
+        self.paused = False
         self._generator = generator
         self._published = published
         self._elsewhere = elsewhere
@@ -94,7 +98,11 @@ class Plugin:
         if session.testsfailed:
             raise session.Failed("a scenario can't be loaded")
         for item in session.items:
-            if self._agenda.wants(_visit(item)):
+            visit = _visit(item)
+            if self._agenda.wants(visit):
+                if self._until is not None and visit.pass_ > self._until:
+                    self.paused = True
+                    break
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
         return True
 

@@ -50,11 +50,18 @@ class Outcome:
     path: Path
     run: Run
     failures: tuple[str, ...]
-    interrupted: bool
+    interrupted: bool = False
+    paused: bool = False
 
 
 def execute(
-    lab: Lab, request: Request, store: Store, console: Console, *, begun: Run | None = None
+    lab: Lab,
+    request: Request,
+    store: Store,
+    console: Console,
+    *,
+    begun: Run | None = None,
+    until: int | None = None,
 ) -> Outcome:
     """Measure and store.
 
@@ -64,6 +71,7 @@ def execute(
         store: where the run goes.
         console: where progress is shown.
         begun: the run to go on with, which was made for the same request.
+        until: the pass after which the run is paused, if it isn't at its end then.
 
     Raises:
         UsageError: a name is unknown, or the workload makes no sense.
@@ -72,11 +80,17 @@ def execute(
         ResultsError: the run can't be stored, or the one to go on with was made under other conditions.
     """
     with apart(divided(frozenset(os.sched_getaffinity(0)))) as pinning:
-        return _execute(lab, request, store, console, begun, pinning)
+        return _execute(lab, request, store, console, begun, until, pinning)
 
 
 def _execute(
-    lab: Lab, request: Request, store: Store, console: Console, begun: Run | None, pinning: str
+    lab: Lab,
+    request: Request,
+    store: Store,
+    console: Console,
+    begun: Run | None,
+    until: int | None,
+    pinning: str,
 ) -> Outcome:
     work = profile(request.profile)
     workload = request.workload()
@@ -107,7 +121,9 @@ def _execute(
     if begun:
         check_unchanged(begun, run)
         run = begun
-    return _measure(run, selection, image, tools, workload, store, console, lab, resume=begun is not None)
+    return _measure(
+        run, selection, image, tools, workload, store, console, lab, until, resume=begun is not None
+    )
 
 
 def _measure(
@@ -119,12 +135,13 @@ def _measure(
     store: Store,
     console: Console,
     lab: Lab,
+    until: int | None,
     *,
     resume: bool,
 ) -> Outcome:
     plan = selection.plan
-    agenda = Agenda(plan, run)
     costs = Costs(selection.kinds, [*earlier(store, run.host["machine"], run.profile), run])
+    agenda = Agenda(plan, run, lambda visit: costs.of(visit.scenario, visit.subject))
     checks, watch, rounds = settings(), Watch.begin(), overhead()
     with (
         Journal(store.journal_for(run.id), run, resume=resume) as journal,
@@ -145,23 +162,25 @@ def _measure(
             journal,
             display,
             lab.settle,
+            until,
         )
         status = pytest.main(_arguments(plan.scenarios), plugins=[plugin])
         interrupted = status == pytest.ExitCode.INTERRUPTED
         noise = as_json([*checks, *watch.end()], run.noisy)
         harness = {"overhead": rounds, "memory": peak_memory()}
         journal.host({"load_after": list(os.getloadavg()), "noise": noise, "harness": harness})
-        if status in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        ended = status in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not plugin.paused
+        if ended:
             journal.finish()
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED):
         raise SubjectError(f"pytest stopped with status {int(status)}", "look at its messages above")
     measured = read_journal(journal.path)
-    if interrupted:
-        return Outcome(journal.path, measured, tuple(plugin.failures), interrupted)
+    if not ended:
+        return Outcome(journal.path, measured, tuple(plugin.failures), interrupted, plugin.paused)
     final = replace(measured, records=joined(measured.records), precision=agenda.precisions())
     path = store.save(final, plugin.benchmark_json, force=resume)
     journal.path.unlink()
-    return Outcome(path, final, tuple(plugin.failures), interrupted)
+    return Outcome(path, final, tuple(plugin.failures))
 
 
 def _equipped(

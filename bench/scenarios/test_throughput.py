@@ -22,7 +22,10 @@ def test_throughput(subject: Subject, tools: Prepared, generator: LoadGenerator,
         ask = ("iperf3", "--client", str(address), "--time", _SECONDS, "--json")
 
         def keep(phase: str, printed: str) -> None:
-            received = json.loads(printed)["end"]["sum_received"]["bits_per_second"] / 1e6
+            told = json.loads(printed)
+            if "sum_received" not in told["end"]:
+                raise SubjectError(f"iperf3 measured nothing {phase}", told.get("error", ""))
+            received = told["end"]["sum_received"]["bits_per_second"] / 1e6
             recorder.add("received", "Mbit/s", [received], phase=phase, better=Better.HIGHER)
 
         for _ in range(recorder.rounds):

@@ -27,6 +27,10 @@ RUN = unfinished_run(
 )
 
 
+def second(_: Visit) -> float:
+    return 1.0
+
+
 def made(agenda: Agenda, spread: dict[str, float], seconds: float = 1.0) -> tuple[list[Visit], list[Record]]:
     """All that the agenda wants is done: samples spread by so much around 1."""
     chance = random.Random(1)
@@ -50,7 +54,7 @@ def passes(visits: list[Visit]) -> dict[str, int]:
 
 
 def test_only_the_uncertain_are_visited_again_and_the_control_with_whom_it_controls() -> None:
-    agenda = Agenda(PLAN, RUN)
+    agenda = Agenda(PLAN, RUN, second)
     visits, _ = made(agenda, {"host": 0.01, "tarebox": 0.01, "tarebox-again": 0.9})
     assert passes(visits) == {"host": 3, "tarebox": 8, "tarebox-again": 8}
     found = {each.subject: each for each in agenda.precisions()}
@@ -66,14 +70,21 @@ def test_only_the_uncertain_are_visited_again_and_the_control_with_whom_it_contr
 
 
 def test_the_time_budget_ends_it_but_never_the_least_passes() -> None:
-    agenda = Agenda(PLAN, RUN)
+    agenda = Agenda(PLAN, RUN, second)
     visits, _ = made(agenda, dict.fromkeys(NAMES, 0.9), seconds=500)
     assert visits == PLAN.least()
     assert {each.ended for each in agenda.precisions()} == {Ended.BUDGET}
 
 
+def test_time_for_the_least_passes_is_kept_from_those_that_are_added() -> None:
+    agenda = Agenda(PLAN, RUN, lambda _: 60.0)
+    visits, _ = made(agenda, dict.fromkeys(NAMES, 0.9), seconds=60)
+    assert set(visits) > set(PLAN.least())
+    assert len(visits) == WORK.budget // 60
+
+
 def test_what_ended_the_passes_is_told_of_each() -> None:
-    agenda = Agenda(PLAN, RUN)
+    agenda = Agenda(PLAN, RUN, second)
     made(agenda, {"host": 0.01, "tarebox": 0.9, "tarebox-again": 0.9})
     spent = Visited("memory", "host", 1, 5000.0)
     failed = Record(
@@ -90,7 +101,7 @@ def test_what_ended_the_passes_is_told_of_each() -> None:
 
 def test_without_a_target_the_least_passes_are_all() -> None:
     plan = replace(PLAN, profile=replace(WORK, target=None))
-    agenda = Agenda(plan, RUN)
+    agenda = Agenda(plan, RUN, second)
     assert passes([visit for visit in plan.visits() if agenda.wants(visit)])["host"] == 3
     assert made(agenda, dict.fromkeys(NAMES, 0.9))[0] == plan.least()
     assert agenda.precisions() == ()
@@ -102,7 +113,7 @@ def test_without_a_target_the_least_passes_are_all() -> None:
      {"samples": (), "valid": False, "notes": "failed"}],
 )  # fmt: skip
 def test_what_does_not_count_decides_nothing(change) -> None:
-    agenda = Agenda(PLAN, RUN)
+    agenda = Agenda(PLAN, RUN, second)
     record = Record(
         "host", "startup", "time", "s", Better.LOWER, phase="first-output", pass_=1, samples=(1.0,)
     )
@@ -113,11 +124,11 @@ def test_what_does_not_count_decides_nothing(change) -> None:
 
 def test_a_resumed_run_decides_as_if_it_had_never_stopped() -> None:
     spread = {"host": 0.01, "tarebox": 0.2, "tarebox-again": 0.2}
-    agenda = Agenda(PLAN, RUN)
+    agenda = Agenda(PLAN, RUN, second)
     visits, records = made(agenda, spread)
     half = len(visits) // 2
     done = tuple(Visited(v.scenario, v.subject, v.pass_, 1.0) for v in visits)
-    resumed = Agenda(PLAN, replace(RUN, visits=done[:half], records=tuple(records[:half])))
+    resumed = Agenda(PLAN, replace(RUN, visits=done[:half], records=tuple(records[:half])), second)
     assert resumed.ahead() == [visit for visit in PLAN.least() if visit not in visits[:half]]
     for visit, record in zip(done[half:], records[half:], strict=True):
         assert resumed.wants(Visit(visit.scenario, visit.subject, visit.pass_))

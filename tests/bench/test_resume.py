@@ -122,3 +122,19 @@ def test_a_killed_run_goes_on(killed, call, root, nothing_left) -> None:
     warm = [record for record in run.records if record.warm_up and record.phase == "exit"]
     assert {record.subject for record in warm if len(record.samples) == 1 and record.pass_ == 1} == set(names)
     assert sum(len(record.samples) for record in run.records) >= 4 * 10
+
+
+def test_a_run_pauses_after_a_pass_and_goes_on(call, tmp_path) -> None:
+    plan = ("--subjects", "host", "--scenarios", "startup,cpu-quota")
+    done = call("tarebench", "run", *plan, "--until", "2", "--no-report", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    store = Store(tmp_path / "results/runs")
+    journal = store.latest_journal()
+    assert done.stdout == f"run        {journal.relative_to(tmp_path)}\n"
+    assert {visit.pass_ for visit in read_journal(journal).visits} == {1, 2}
+    done = call("tarebench", "run", "--resume", "--until", "1000", "--no-report", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert not journal.exists()
+    run = store.load(store.latest())
+    assert run.complete
+    assert {visit.pass_ for visit in run.visits} > {1, 2}
