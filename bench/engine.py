@@ -58,9 +58,13 @@ class EngineInstance(ForegroundInstance):
         text = self._inspect(_ADDRESS, check=False)
         return IPv4Address(text) if text else None
 
+    def pid(self) -> int:
+        """As the engine tells it."""
+        return int(self._inspect("{{.State.Pid}}"))
+
     def footprint(self) -> Footprint:
         """Of the payload, its monitor and the waiting client; daemons are shared and not counted."""
-        payload = int(self._inspect("{{.State.Pid}}"))
+        payload = self.pid()
         monitor = psutil.Process(payload).ppid()
         found = footprint.measure(payload, (monitor, self._command.process.pid))
         layer = self._inspect("{{.GraphDriver.Data.UpperDir}}", check=False)

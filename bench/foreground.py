@@ -54,6 +54,10 @@ class ForegroundInstance(ABC):
         """Arguments of the command that ends and removes it."""
 
     @abstractmethod
+    def pid(self) -> int:
+        """The host's number of the payload's first process, once it is ready."""
+
+    @abstractmethod
     def footprint(self) -> Footprint:
         """What it costs the host now; the waiting command counts as its manager."""
 

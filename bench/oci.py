@@ -43,9 +43,13 @@ class OciInstance(ForegroundInstance):
     def _kill(self) -> tuple[str, ...]:
         return ("delete", "--force", self._name)
 
+    def pid(self) -> int:
+        """As the runtime wrote it down."""
+        return int(self._file.read_text())
+
     def footprint(self) -> Footprint:
         """Of the payload; the waiting foreground process counts as its manager."""
-        return footprint.measure(int(self._file.read_text()), (self._command.process.pid,))
+        return footprint.measure(self.pid(), (self._command.process.pid,))
 
 
 class OciRuntime(CopiedRoot):

@@ -13,7 +13,9 @@ from typing import Self
 
 import psutil
 
+from bench import cpuset
 from bench.command import run
+from bench.pinning import subjects_cpus
 from bench.subject import SubjectError
 from tare.state import State
 
@@ -32,7 +34,7 @@ class Peer:
     """A program's directories, and the name of the control group that its containers' groups are below.
 
     As a context, the directories are there within it without what a dead process left, and nothing is there
-    after it.
+    after it. Where subjects have CPUs of their own, what is in the group keeps to them.
 
     Raises:
         SubjectError: another process has it, which would lose it.
@@ -64,6 +66,8 @@ class Peer:
             self.clear()
             self._take()
         self.state.directory(_DIRECTORY, self.name)
+        if cpus := subjects_cpus():
+            cpuset.restrict(self.cgroup, cpus)
         return self
 
     def _take(self) -> None:

@@ -1,7 +1,8 @@
 """Harness and subjects on different CPUs, where there are enough (sched_setaffinity(2), inherited).
 
 Everything is started on the subjects' CPUs. Only while the harness waits for an event it is on its own, so
-that waking up for it takes no CPU from a subject.
+that waking up for it takes no CPU from a subject. Some give what they start all CPUs again: `bench.peer` has
+them in a control group without the harness's, and libvirt is told the subjects' by each machine.
 """
 
 import os
@@ -61,6 +62,25 @@ def apart(division: Division | None) -> Iterator[str]:
     finally:
         _current.pop()
         os.sched_setaffinity(0, before)
+
+
+def subjects_cpus() -> frozenset[int]:
+    """Where subjects belong; none when they share the harness's."""
+    return _current[-1].subjects if _current else frozenset()
+
+
+def allowed(pid: int, proc: Path = Path("/proc")) -> frozenset[int]:
+    """CPUs that any thread of a process may run on (Cpus_allowed_list of proc_pid_status(5)).
+
+    Raises:
+        OSError: it has ended.
+    """
+    found: set[int] = set()
+    for task in (proc / str(pid) / "task").iterdir():
+        lines = (task / "status").read_text().splitlines()
+        fields = dict(line.split(":", 1) for line in lines)
+        found.update(_numbers(fields["Cpus_allowed_list"]))
+    return frozenset(found)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from bench.generator import LoadGenerator
 from bench.plan import Plan, Visit, scenario_files
 from bench.progress import Display
 from bench.recorder import Recorder
+from bench.straying import straying
 from bench.subject import Image, Prepared, Subject, Unsupported
 from bench.workload import Workload
 from results.journal import Journal
@@ -79,6 +80,7 @@ class Plugin:
         self._workload = workload
         self._scenarios = {path: name for name, path in scenario_files().items()}
         self._recorder: Recorder | None = None
+        self._straying: dict[str, str] = {}
         self.failures: list[str] = []
         self.benchmark_json: dict[str, Any] | None = None
 
@@ -157,7 +159,10 @@ class Plugin:
     @pytest.fixture
     def recorder(self, visit: Visit, subject: Subject) -> Recorder:
         """Where samples go."""
-        self._recorder = Recorder(visit, subject, self._plan.profile, self._journal)
+        if subject.name not in self._straying:
+            self._straying[subject.name] = straying(subject, self._image)
+        remark = self._straying[subject.name]
+        self._recorder = Recorder(visit, subject, self._plan.profile, self._journal, remark)
         return self._recorder
 
     @pytest.fixture

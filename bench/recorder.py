@@ -18,14 +18,18 @@ class Recorder:
         subject: who is asked.
         profile: how much work to do.
         journal: where records go.
+        remark: what is to be noted with every valid record.
 
     `warms_up`: whether the first round is warm-up; `warm_up`: whether it is on; `records`: those kept.
     """
 
-    def __init__(self, visit: Visit, subject: Subject, profile: Profile, journal: Journal) -> None:
+    def __init__(
+        self, visit: Visit, subject: Subject, profile: Profile, journal: Journal, remark: str = ""
+    ) -> None:
         self._visit = visit
         self._subject = subject
         self._journal = journal
+        self._remark = remark
         self.profile = profile
         effort = profile.effort(visit.scenario)
         self.rounds = effort.rounds_for(subject.kind)
@@ -100,5 +104,5 @@ class Recorder:
             samples=(),
             accelerator=self._subject.accelerator,
             valid=valid,
-            notes=notes,
+            notes="; ".join(filter(None, (notes, self._remark))) if valid else notes,
         )

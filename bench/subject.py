@@ -166,6 +166,9 @@ class Instance(Protocol):
     def address(self) -> IPv4Address | None:
         """Where the host reaches it; None without a network, or while it is not known yet."""
 
+    def pid(self) -> int:
+        """The host's number of its first process, of a machine its hypervisor's. Raises: SubjectError."""
+
     def footprint(self) -> Footprint:
         """What it costs the host now."""
 

@@ -74,6 +74,7 @@ class Domain:
         memory_file: with the guest's memory; it writes into it, or with `goes_on` only reads it.
         goes_on: whether it waits for the state of a saved guest's devices.
         mac: the hardware address of its interface; empty to leave it to libvirt.
+        cpuset: numbers of the host's processors that QEMU keeps to; none for all, whatever we are kept to.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Domain:
     memory_file: Path | None = None
     goes_on: bool = False
     mac: str = ""
+    cpuset: frozenset[int] = frozenset()
 
     def xml(self) -> str:
         """The description as libvirt reads it."""
@@ -112,7 +114,8 @@ class Domain:
         _add(root, "name", self.name)
         _add(root, "memory", str(self.memory), unit="b")
         self._add_backing(root)
-        _add(root, "vcpu", str(self.vcpus))
+        kept = {"cpuset": ",".join(map(str, sorted(self.cpuset)))} if self.cpuset else {}
+        _add(root, "vcpu", str(self.vcpus), **kept)
         system = _add(root, "os")
         machine = self.architecture.machine(self.profile.machine)
         _add(system, "type", "hvm", arch=self.architecture.name, machine=machine)

@@ -365,6 +365,7 @@ class Hypervisor:
             memory_file=memory_file if saved is None else saved.memory,
             goes_on=saved is not None,
             mac="" if memory_file else _mac(spec, shared),
+            cpuset=spec.cpuset,
         )
 
 

@@ -92,6 +92,7 @@ class MachineSpec:
         memory: bytes.
         memory_options: how the host keeps that memory.
         vcpus: number of virtual processors.
+        cpuset: numbers of the host's processors that QEMU keeps to; none for all that are online.
         tap: the network interface, or None.
         user_network: an interface behind QEMU's own translation instead, which needs no privileges: the guest
             is 10.0.2.15, the host 10.0.2.2, and names are asked of the host's resolver.
@@ -137,5 +138,6 @@ class MachineSpec:
     memory_options: MemoryOptions = NO_OPTIONS
     architecture: str = ""
     content: str | None = None
+    cpuset: frozenset[int] = frozenset()
     filesystem: str = "ext4"
     volumes: tuple[Volume, ...] = ()

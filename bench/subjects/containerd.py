@@ -53,9 +53,13 @@ class ContainerdInstance(ForegroundInstance):
     def _kill(self) -> tuple[str, ...]:
         return ("tasks", "kill", "--signal", "SIGKILL", self._name)
 
+    def pid(self) -> int:
+        """As the client wrote it down."""
+        return int(self._file.read_text())
+
     def footprint(self) -> Footprint:
         """Of the payload, its shim and the waiting client; the daemon is shared and not counted."""
-        payload = int(self._file.read_text())
+        payload = self.pid()
         return footprint.measure(payload, (psutil.Process(payload).ppid(), self._command.process.pid))
 
 

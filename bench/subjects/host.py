@@ -51,9 +51,13 @@ class HostInstance:
         """Loopback: a process on the host shares the host's network."""
         return IPv4Address("127.0.0.1")
 
+    def pid(self) -> int:
+        """Of the process that chroot(8) became."""
+        return self._command.process.pid
+
     def footprint(self) -> Footprint:
         """Of the process and its descendants, and the CPU time of what was executed beside it."""
-        found = footprint.measure(self._command.process.pid)
+        found = footprint.measure(self.pid())
         return replace(found, cpu=found.cpu + self._executed)
 
     def stop(self) -> None:

@@ -63,12 +63,14 @@ class LxcInstance(ForegroundInstance):
         """The one it was given."""
         return self._address.ip if self._address else None
 
+    def pid(self) -> int:
+        """Of its init."""
+        asked = self._program("lxc-info", *self._place, "--name", self._name, "--pid", "--no-humanize")
+        return int(asked.stdout)
+
     def footprint(self) -> Footprint:
         """Of its init and the payload; the waiting command is the monitor."""
-        asked = self._program(
-            "lxc-info", *self._place, "--name", self._name, "--pid", "--no-humanize"
-        ).stdout.decode()
-        return footprint.measure(int(asked), (self._command.process.pid,))
+        return footprint.measure(self.pid(), (self._command.process.pid,))
 
 
 class Lxc(CopiedRoot):

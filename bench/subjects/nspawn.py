@@ -51,16 +51,15 @@ class NspawnInstance(ForegroundInstance):
         except psutil.NoSuchProcess:
             return []
 
-    @property
-    def _leader(self) -> int:
-        """Its first process; systemd-nspawn's other children only prepare it."""
+    def pid(self) -> int:
+        """Of its first process; systemd-nspawn's other children only prepare it."""
         if not (children := self._children):
             raise SubjectError("nspawn: the container has ended")
         return children[-1]
 
     def _exec(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         """By nsenter(1): machinectl(1) asks a systemd-machined."""
-        enter = ("nsenter", "--all", "--target", str(self._leader), "env", "-i", _PATH)
+        enter = ("nsenter", "--all", "--target", str(self.pid()), "env", "-i", _PATH)
         return (*self._group.joining, *enter, *argv)
 
     def _kill(self) -> tuple[str, ...]:
@@ -69,7 +68,7 @@ class NspawnInstance(ForegroundInstance):
 
     def footprint(self) -> Footprint:
         """Of the payload; the waiting command counts as its manager."""
-        return footprint.measure(self._leader, (self._command.process.pid,))
+        return footprint.measure(self.pid(), (self._command.process.pid,))
 
     def remove(self) -> None:
         """Its group goes with it."""

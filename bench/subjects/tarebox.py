@@ -98,9 +98,13 @@ class TareboxInstance:
         """Its address on the bridge."""
         return self._address
 
+    def pid(self) -> int:
+        """Of the payload."""
+        return self._running.pid
+
     def footprint(self) -> Footprint:
         """Of the payload; the launcher is shared by all containers and counted by the slope alone."""
-        found = footprint.measure(self._running.pid)
+        found = footprint.measure(self.pid())
         return replace(found, disk=tree_bytes(Path(self._running.directory)))
 
     def stop(self) -> None:

@@ -20,7 +20,7 @@ import vm_baseline
 from bench import footprint
 from bench.elf import programs
 from bench.lab import Lab
-from bench.pinning import waiting
+from bench.pinning import subjects_cpus, waiting
 from bench.pulling import pulled_alone
 from bench.subject import (
     Availability,
@@ -124,13 +124,18 @@ class VmInstance:
         """Its address on the bridge."""
         return self._address
 
+    def pid(self) -> int:
+        """Of QEMU, which is there before its guest."""
+        if self._machine.pid is None:
+            raise SubjectError("QEMU can't be seen from here")
+        return self._machine.pid
+
     def footprint(self) -> Footprint:
         """Of QEMU; guest RAM is part of it."""
         found = self._machine.footprint()
-        assert self._machine.pid is not None
         return Footprint(
             found.ram_pss + found.qemu_pss,
-            footprint.cgroup_memory(self._machine.pid),
+            footprint.cgroup_memory(self.pid()),
             found.cpu.total,
             {
                 "guest-ram": found.ram_pss,
@@ -218,6 +223,7 @@ class VirtualMachine:
             user=spec.user,
             directory=spec.directory,
             volumes=(Volume(volume, spec.volume),) if volume else (),
+            cpuset=subjects_cpus(),
         )
 
     def _share(self, spec: MachineSpec) -> vm_baseline.Prepared:
