@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from bench import export, tune
 from tare.errors import ExitCode, TareError, UsageError
 from tare.state import State
 
@@ -190,6 +191,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_places(report)
     report.set_defaults(perform=_report)
 
+    export.add(commands)
+    tune.add(commands)
     doctor = commands.add_parser("doctor", help="say what this host can and can't do")
     doctor.set_defaults(perform=_doctor)
     clean = commands.add_parser("clean", help="remove everything a killed run left behind")

@@ -2,15 +2,14 @@
 
 import gzip
 import json
-import os
 import re
-import tempfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from results.errors import ResultsError
+from results.files import write
 from results.journal import read_journal
 from results.run import Run
 from results.schema import validate
@@ -112,14 +111,7 @@ class Store:
         path = path or self.path_for(run.id)
         content = {**(benchmark_json or {"benchmarks": []}), _BLOCK: block}
         data = json.dumps(content, allow_nan=False, indent=1, default=str).encode() + b"\n"
-        try:
-            _write(path, gzip.compress(data, mtime=0) if path.suffix == ".gz" else data, force)
-        except FileExistsError as error:
-            raise ResultsError(
-                f"{path} can't be written: file exists", "choose another name, or force it to be replaced"
-            ) from error
-        except OSError as error:
-            raise ResultsError(f"{path} can't be written: {error.strerror}") from error
+        write(path, gzip.compress(data, mtime=0) if path.suffix == ".gz" else data, force=force)
         return path
 
 
@@ -138,21 +130,3 @@ def _read(path: Path) -> Any:
         raise ResultsError(f"{path} can't be read: {reason}") from error
     except (ValueError, RecursionError) as error:
         raise ResultsError(f"{path} is no JSON: {error}") from error
-
-
-def _write(path: Path, data: bytes, force: bool) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with open(descriptor, "wb") as file:  # noqa: PTH123 (a descriptor, not a path)
-            file.write(data)
-            file.flush()
-            os.fchmod(descriptor, 0o644)
-            os.fsync(descriptor)
-        if force:
-            temporary.replace(path)
-        else:
-            os.link(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
