@@ -1,16 +1,20 @@
 """What a guest needs of its kernel, and whether a kernel has it, without booting it.
 
 Asked in this order: the modules beside the kernel and its list of what is built in, the options it was
-configured with, and at last its image, where a driver that is built in leaves its name.
-Source: Documentation/kbuild/kbuild.rst of the Linux kernel ("modules.builtin"), init/Kconfig (IKCONFIG).
+configured with, and at last its image, where a driver that is built in leaves its name. Only how it is
+entered is always seen in the image.
+Source: Documentation/kbuild/kbuild.rst of the Linux kernel ("modules.builtin"), init/Kconfig (IKCONFIG);
+of Xen xen/include/public/elfnote.h and docs/misc/pvh.pandoc; QEMU's hw/i386/x86.c (`load_elfboot`).
 """
 
 import mmap
 import re
+import struct
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from vm_baseline.architecture import X86_64
 from vm_baseline.errors import KernelError
 from vm_baseline.kernel import Kernel
 from vm_baseline.modules import built_in, has_module
@@ -24,6 +28,8 @@ _NEEDED = {
 }
 """Options no guest is without, each with a string that only a kernel with it has, where there is one."""
 
+_PVH = struct.pack("<III4s", 4, 8, 18, b"Xen\0")
+"""The head of the note XEN_ELFNOTE_PHYS32_ENTRY, without which QEMU enters no uncompressed kernel."""
 _CONSOLES = {"x86_64": "SERIAL_8250_CONSOLE", "aarch64": "SERIAL_AMBA_PL011_CONSOLE"}
 _UNLIKE_THEIR_OPTIONS = {
     "ext4": "EXT4_FS",
@@ -46,6 +52,7 @@ def loadable(kernel: Kernel, wanted: Iterable[str]) -> list[str]:
     wanted = list(wanted)
     options = _read(kernel.config) if kernel.config else None
     missing = [name for name, trace in _needed(kernel) if not _is_set(kernel, options, name, trace)]
+    missing += ["PVH"] if kernel.architecture == X86_64.name and not _has(kernel, _PVH) else []
     to_load: list[str] = []
     unloadable: list[str] = []
     for module in wanted:

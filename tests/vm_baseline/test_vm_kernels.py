@@ -3,6 +3,7 @@
 import gzip
 import lzma
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,11 @@ import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
+from vm_remains import PROFILES
 
 from tare.errors import ExitCode
 from tare.state import State
-from vm_baseline import Kernel, MachineSpec, bzimage, find_kernel
+from vm_baseline import Accelerator, Kernel, MachineSpec, bzimage, find_kernel, probing
 from vm_baseline.errors import KernelError
 from vm_baseline.modules import resolve
 from vm_baseline.prepared import prepare
@@ -37,6 +39,8 @@ ALWAYS = ("BLK_DEV_INITRD", "DEVTMPFS", "BINFMT_ELF", "PROC_FS", "SYSFS", "SERIA
 TRACES = (
     b"noinitrd\0devtmpfs\0virtio-mmio\0virtio-pci\0virtio_blk\0virtio_net\0virtio_console\0virtio_balloon\0"
 )
+PVH = struct.pack("<III4sQ", 4, 8, 18, b"Xen\0", 0x1000000)
+"""The note XEN_ELFNOTE_PHYS32_ENTRY of elfnote.h, with an address."""
 FILE_SYSTEMS = b"ext4\0erofs\0squashfs\0overlayfs: no\0"
 
 
@@ -46,12 +50,17 @@ def config(without: str = "", **others: str) -> str:
 
 
 def kernel(
-    place: Path, inside: bytes = b"", beside: str | None = None, built_in: str | None = None
+    place: Path,
+    inside: bytes = b"",
+    beside: str | None = None,
+    built_in: str | None = None,
+    entry: bytes = PVH,
 ) -> Kernel:
     """A vmlinux with these bytes in it, a configuration beside it, and modules without any."""
     (place / "boot").mkdir()
     image = place / "boot/vmlinux"
-    image.write_bytes(bzimage.ELF_MAGIC + b"\0Linux version 9.9.9-own (somebody) \0" + inside + bytes(1024))
+    version = b"\0Linux version 9.9.9-own (somebody) \0"
+    image.write_bytes(bzimage.ELF_MAGIC + version + entry + inside + bytes(1024))
     if beside is not None:
         (place / "boot/config-9.9.9-own").write_text(beside)
     if built_in is not None:
@@ -104,6 +113,16 @@ def test_the_list_of_what_is_built_in_counts(tmp_path) -> None:
         loadable(found, ["virtio_mmio", "virtio_blk"])
 
 
+def test_how_it_is_entered_is_seen_in_the_image_whatever_its_options_say(tmp_path) -> None:
+    for name, more in (
+        ("inside", {"inside": packed(config(PVH="y"))}),
+        ("beside", {"beside": config(PVH="y")}),
+    ):
+        (tmp_path / name).mkdir()
+        with pytest.raises(KernelError, match="lacks CONFIG_PVH; name another with --kernel"):
+            loadable(kernel(tmp_path / name, entry=PVH.replace(b"Xen", b"GNU"), **more), DRIVERS)
+
+
 def test_modules_that_are_not_beside_the_kernel_are_asked_for(tmp_path) -> None:
     found = kernel(tmp_path, packed(config(VIRTIO_BLK="m", EXT4_FS="m")))
     with pytest.raises(KernelError) as caught:
@@ -148,6 +167,24 @@ def test_the_distributions_kernel_without_its_modules_is_refused_before_it_boots
     assert done.returncode == ExitCode.KERNEL
     assert "has CONFIG_VIRTIO_MMIO, CONFIG_VIRTIO_CONSOLE as modules, which are not beside it" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_real_kernel_without_the_note_is_refused_which_qemu_would_not_enter(
+    state, real, rootfs, tmp_path
+) -> None:
+    image = real.image.read_bytes()
+    assert image.count(PVH[:16]) == 1
+    (tmp_path / "boot").mkdir()
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/modules").symlink_to(real.modules.parent)
+    blanked = tmp_path / "boot/vmlinux"
+    blanked.write_bytes(image.replace(PVH[:16], bytes(16)))
+    found = find_kernel(state, blanked)
+    assert found.modules is not None
+    for profile in PROFILES:
+        with pytest.raises(KernelError, match=f"the kernel {blanked} lacks CONFIG_PVH;"):
+            prepare(state, MachineSpec(profile, rootfs, kernel=found))
+    assert "without PVH ELF Note" in probing.boot(state, found, Accelerator.TCG, "max")
 
 
 def test_options_are_compared_with_the_real_ones(real) -> None:
