@@ -3,7 +3,7 @@
 Nothing here asks the guest or QEMU, and one pass over smaps serves both halves of the memory, so that
 measuring disturbs neither. Sources: proc_pid_smaps(5), proc_pid_status(5) (VmPTE), proc_pid_task(5),
 proc_pid_stat(5), stat(2) (st_blocks), and of the Linux kernel's Documentation scheduler/sched-stats.rst
-(schedstat), admin-guide/mm/ksm.rst (ksm_merging_pages) and admin-guide/cgroup-v2.rst (sec_pagetables).
+(schedstat) and admin-guide/mm/ksm.rst (ksm_merging_pages).
 """
 
 import contextlib
@@ -16,9 +16,9 @@ from typing import Self
 
 from vm_baseline.errors import HypervisorError
 from vm_baseline.processes import children
+from vm_baseline.second_stage import second_stage
 
 _PROC = Path("/proc")
-_CGROUP = Path("/sys/fs/cgroup")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _HEADER = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (rw-[ps]) ")
@@ -29,22 +29,24 @@ _HUGE = ("Private_Hugetlb", "Shared_Hugetlb")
 
 @dataclass(frozen=True)
 class Cpu:
-    """Host CPU seconds since QEMU's start, by what spent them.
+    """Host CPU seconds since the machine's start, by what spent them.
 
     Args:
         vcpus: QEMU's threads that execute the guest, emulation included.
         io: its other threads: the main loop, I/O threads, workers.
         vhost: the kernel's threads that serve the guest's network for it; 0 without vhost.
+        virtiofsd: the processes that serve its volumes; 0 without any.
     """
 
     vcpus: float
     io: float
     vhost: float
+    virtiofsd: float
 
     @property
     def total(self) -> float:
         """All of it."""
-        return self.vcpus + self.io + self.vhost
+        return self.vcpus + self.io + self.vhost + self.virtiofsd
 
     def __sub__(self, earlier: Self) -> "Cpu":
         """What was spent since an earlier measurement, as while a guest idled or was busy."""
@@ -61,9 +63,11 @@ class Footprint:
         merged: of the guest's memory, what KSM has merged; None where the kernel doesn't tell.
         qemu_pss: QEMU's own memory besides, its share of files such as libraries included.
         qemu_uss: of that, what only this process has and its end would free.
-        page_tables: the kernel's for QEMU's address space.
-        second_stage: the kernel's for the guest's (EPT, NPT, stage 2), or None: there is none without KVM,
-            and it can be read only where QEMU has a control group (version 2) of its own.
+        virtiofsd_pss: memory of the processes that serve its volumes, their share of the guest's included.
+        virtiofsd_uss: of that, what their end would free.
+        page_tables: the kernel's for QEMU's address space, and theirs.
+        second_stage: the kernel's for the guest's (EPT, NPT, stage 2), or None where it can't be told; see
+            `vm_baseline.second_stage`.
         managers: PSS of the processes that speak with libvirt, which all machines of one connection share.
         disk_base: allocated by the disk images that instances share.
         disk_own: allocated by the instance's own files.
@@ -75,6 +79,8 @@ class Footprint:
     merged: int | None
     qemu_pss: int
     qemu_uss: int
+    virtiofsd_pss: int
+    virtiofsd_uss: int
     page_tables: int
     second_stage: int | None
     managers: int
@@ -85,7 +91,8 @@ class Footprint:
     @property
     def memory(self) -> int:
         """Bytes of host memory that this machine alone accounts for."""
-        return self.ram_pss + self.qemu_pss + self.page_tables + (self.second_stage or 0)
+        own = self.ram_pss + self.qemu_pss + self.virtiofsd_pss
+        return own + self.page_tables + (self.second_stage or 0)
 
 
 def measure(
@@ -95,6 +102,7 @@ def measure(
     bases: Iterable[Path] = (),
     own: Iterable[Path] = (),
     managers: Iterable[int] = (),
+    servers: Iterable[int] = (),
 ) -> Footprint:
     """The footprint of a machine.
 
@@ -104,11 +112,13 @@ def measure(
         bases: the disk images that instances share.
         own: the files of this instance.
         managers: processes that manage it.
+        servers: processes that serve its volumes; their children do, too.
 
     Raises:
         HypervisorError: the process is gone, may not be looked at, or maps no such memory.
     """
     place = _PROC / str(pid)
+    serving = [each for server in servers for each in (server, *children(server))]
     try:
         ram, rest = _split(list(_mappings((place / "smaps").read_text())), memory)
         return Footprint(
@@ -117,12 +127,15 @@ def measure(
             merged=_merged(place),
             qemu_pss=sum(mapping.get("Pss", 0) for mapping in rest),
             qemu_uss=sum(mapping.get(name, 0) for mapping in rest for name in _PRIVATE),
-            page_tables=_field((place / "status").read_text(), "VmPTE"),
-            second_stage=_second_stage(place),
-            managers=sum(pss(manager) for manager in managers),
+            virtiofsd_pss=sum(map(pss, serving)),
+            virtiofsd_uss=sum(map(_uss, serving)),
+            page_tables=_field((place / "status").read_text(), "VmPTE")
+            + sum(_field(_text(each, "status"), "VmPTE") for each in serving),
+            second_stage=second_stage(pid, serving),
+            managers=sum(map(pss, managers)),
             disk_base=sum(_allocated(path) for path in bases),
             disk_own=sum(_allocated(path) for path in own),
-            cpu=_cpu(pid),
+            cpu=_cpu(pid, serving),
         )
     except (FileNotFoundError, ProcessLookupError) as error:
         raise HypervisorError(f"the machine's process {pid} is gone") from error
@@ -134,10 +147,20 @@ def measure(
 
 def pss(pid: int) -> int:
     """Proportional set size of a process in bytes, 0 when it is gone."""
+    return _field(_text(pid, "smaps_rollup"), "Pss")
+
+
+def _uss(pid: int) -> int:
+    text = _text(pid, "smaps_rollup")
+    return sum(_field(text, name) for name in _PRIVATE)
+
+
+def _text(pid: int, name: str) -> str:
+    """A file about a process; nothing when it is gone."""
     try:
-        return _field((_PROC / str(pid) / "smaps_rollup").read_text(), "Pss")
+        return (_PROC / str(pid) / name).read_text()
     except (FileNotFoundError, ProcessLookupError):
-        return 0
+        return ""
 
 
 def _mappings(text: str) -> Iterator[dict[str, int]]:
@@ -176,18 +199,6 @@ def _merged(place: Path) -> int | None:
         return None
 
 
-def _second_stage(place: Path) -> int | None:
-    group = next((line[3:] for line in (place / "cgroup").read_text().splitlines() if line[:3] == "0::"), "/")
-    directory = _CGROUP / group.strip("/")
-    try:
-        if group == "/" or (directory / "cgroup.procs").read_text().split() != [place.name]:
-            return None
-        found = re.search(r"^sec_pagetables (\d+)$", (directory / "memory.stat").read_text(), re.MULTILINE)
-    except OSError:
-        return None
-    return int(found[1]) if found else None
-
-
 def _allocated(path: Path) -> int:
     try:
         return path.stat().st_blocks * 512
@@ -195,7 +206,7 @@ def _allocated(path: Path) -> int:
         return 0
 
 
-def _cpu(pid: int) -> Cpu:
+def _cpu(pid: int, serving: Iterable[int]) -> Cpu:
     spent = {"vcpus": 0.0, "io": 0.0, "vhost": 0.0}
     for task in (_PROC / str(pid) / "task").iterdir():
         try:
@@ -206,7 +217,16 @@ def _cpu(pid: int) -> Cpu:
     ended = _ticks(_PROC / str(pid)) - sum(spent.values())  # by workers that read from disks and are gone
     spent["io"] += max(0.0, ended)
     spent["vhost"] += sum(_seconds(task) for task in _kernel_threads(f"vhost-{pid}"))
-    return Cpu(**spent)
+    return Cpu(**spent, virtiofsd=sum(map(_whole, serving)))
+
+
+def _whole(pid: int) -> float:
+    """CPU time of a process with its ended threads, as exactly as is known; 0 when it is gone."""
+    place = _PROC / str(pid)
+    try:
+        return max(_ticks(place), sum(_seconds(task) for task in (place / "task").iterdir()))
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
 
 
 def _kind(name: str, pid: int) -> str:

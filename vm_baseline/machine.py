@@ -201,13 +201,17 @@ class Machine(Inside):
         """What it costs the host now.
 
         Raises:
-            HypervisorError: it has ended, or QEMU's process can't be looked at from here.
+            HypervisorError: it has ended, or its processes can't be looked at from here.
         """
         if self.pid is None or self._serial.gone_ns is not None:
             raise HypervisorError(f"the guest {self.name} has no process that can be looked at")
-        own = [path for path in self.directory.iterdir() if path.is_file()]
         return measure(
-            self.pid, self._domain.memory, bases=self._domain.bases, own=own, managers=self._connection.pids()
+            self.pid,
+            self._domain.memory,
+            bases=self._domain.bases,
+            own=[path for path in self.directory.iterdir() if path.is_file()],
+            managers=self._connection.pids(),
+            servers=self._connection.call("servers", name=self.name) if self._domain.volumes else (),
         )
 
     def set_memory(self, size: int, timeout: float = 10.0) -> int:

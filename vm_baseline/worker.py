@@ -49,6 +49,8 @@ class Worker:
         self._connection = libvirt.open(uri)
         self._connection.registerCloseCallback(lambda *_: lost(), None)
         self._root = root
+        self._status = (root / "run" if root else Path("/run/libvirt")) / "qemu"
+        """What libvirt calls the driver's stateDir."""
         self._names: set[str] = set()
         self._starved: set[str] = set()
         event = libvirt.VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON
@@ -85,7 +87,15 @@ class Worker:
         return {"asked_ns": asked, "created_ns": created, "pid": self._pid(name)}
 
     def _pid(self, name: str) -> int | None:
-        return int((self._root / "run/qemu" / f"{name}.pid").read_text()) if self._root else None
+        return int((self._status / f"{name}.pid").read_text()) if self._root else None
+
+    def servers(self, name: str) -> list[int]:
+        """The processes that libvirt has started to serve a domain's volumes.
+
+        Source: `qemuVirtioFSCreatePidFilename` in libvirt's src/qemu/qemu_virtiofs.c; its names have changed.
+        """
+        number = self._connection.lookupByName(name).ID()
+        return [int(file.read_text()) for file in self._status.glob(f"{number}-*-fs[0-9]*.pid")]
 
     def restore(self, xml: str, name: str, devices: str) -> dict[str, int | None]:
         """Start a domain, paused, with the devices' state of a saved guest; times and pid as `create`."""

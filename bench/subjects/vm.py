@@ -131,15 +131,15 @@ class VmInstance:
         return self._machine.pid
 
     def footprint(self) -> Footprint:
-        """Of QEMU; guest RAM is part of it."""
+        """Of QEMU and what serves its volumes; guest RAM is part of it."""
         found = self._machine.footprint()
         return Footprint(
-            found.ram_pss + found.qemu_pss,
+            found.ram_pss + found.qemu_pss + found.virtiofsd_pss,
             footprint.cgroup_memory(self.pid()),
             found.cpu.total,
             {
                 "guest-ram": found.ram_pss,
-                "qemu": found.qemu_pss,
+                "qemu": found.qemu_pss + found.virtiofsd_pss,
                 "kernel": found.page_tables + (found.second_stage or 0),
             },
             found.disk_own,

@@ -9,6 +9,8 @@ import pytest
 from vm_baseline import Accelerator, Machine, MachineSpec
 from vm_baseline.errors import HypervisorError
 from vm_baseline.footprint import measure, pss
+from vm_baseline.processes import command_lines
+from vm_baseline.volume import Volume
 
 MIB = 1 << 20
 
@@ -47,6 +49,7 @@ def test_the_parts_are_all_of_the_process(machine) -> None:
     assert MIB < found.managers < 100 * MIB
     assert found.second_stage is None
     assert found.memory == found.ram_pss + found.qemu_pss + found.page_tables
+    assert (found.virtiofsd_pss, found.virtiofsd_uss, found.cpu.virtiofsd) == (0, 0, 0)
 
 
 def test_a_busy_guest_spends_more_than_an_idle_one_and_in_its_processors(machine) -> None:
@@ -59,7 +62,7 @@ def test_a_busy_guest_spends_more_than_an_idle_one_and_in_its_processors(machine
     busy = spent("timeout 1 sh -c 'while :; do :; done' || :")
     assert busy.vcpus > 3 * idle.vcpus
     assert busy.vcpus > busy.io
-    assert busy.total == busy.vcpus + busy.io + busy.vhost
+    assert busy.total == busy.vcpus + busy.io + busy.vhost + busy.virtiofsd
 
 
 def test_what_the_guest_writes_is_allocated_by_its_own_disk(machine) -> None:
@@ -68,6 +71,34 @@ def test_what_the_guest_writes_is_allocated_by_its_own_disk(machine) -> None:
     after = machine.footprint()
     assert 16 * MIB <= after.disk_own - before.disk_own <= 32 * MIB
     assert after.disk_base == before.disk_base > 0
+
+
+def test_what_serves_volumes_is_the_machines_that_has_them(shared_hypervisor, rootfs, tmp_path) -> None:
+    volumes = [tmp_path / name for name in ("one", "two")]
+    for volume in volumes:
+        volume.mkdir()
+        (volume / "file").write_bytes(os.urandom(32 * MIB))
+    spec = MachineSpec(
+        "vm-q35", rootfs, env={"PATH": "/bin"}, accelerator=Accelerator.TCG,
+        volumes=tuple(Volume(volume, f"/{volume.name}") for volume in volumes),
+    )  # fmt: skip
+    machine = shared_hypervisor.start(spec)
+    try:
+        machine.wait_ready()
+        before = machine.footprint()
+        sh(machine, "cat /one/file /two/file | dd of=/dev/null bs=1M")
+        after = machine.footprint()
+        servers = [pid for pid, words in command_lines() if any(str(tmp_path) in word for word in words[1:])]
+        assert len(servers) >= len(volumes)
+        assert after.virtiofsd_pss == pytest.approx(sum(map(pss, servers)), rel=0.1)
+        assert 0 < after.virtiofsd_uss <= after.virtiofsd_pss
+        assert after.cpu.virtiofsd > before.cpu.virtiofsd
+        assert after.memory == sum(
+            (after.ram_pss, after.qemu_pss, after.virtiofsd_pss, after.page_tables, after.second_stage or 0)
+        )
+        assert after.ram_pss <= after.ram
+    finally:
+        machine.remove()
 
 
 def test_what_is_gone_or_no_machine_is_one_line() -> None:
