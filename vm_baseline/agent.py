@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vm_baseline.command import Builtin, Command
+from vm_baseline.deadline import Deadline
 from vm_baseline.errors import HypervisorError
 from vm_baseline.frames import Frame, Kind, Parser
-from vm_baseline.guest_process import GuestProcess, Sink, Sinks
+from vm_baseline.guest_process import TAKEN_WITHIN, GuestProcess, NotSentError, Sink, Sinks
 from vm_baseline.serial import Serial
 
 _GONE = "the guest ended"
@@ -22,6 +23,7 @@ _KEPT = 16 << 20
 _ROUNDS = 5
 _LAST_DELIVERY = 2.0
 """Seconds that a reader has who takes no more."""
+_WHENEVER = Deadline("the guest", None)
 _LAST_NUMBER = 0xFFFF
 _MARK = 0
 _QUESTION = Frame(Kind.CLOCK, 0, _MARK.to_bytes(8, "little"))
@@ -69,6 +71,7 @@ class Agent:
         self._changed = serial.changed
         self._parser = Parser()
         self._sending = threading.Lock()
+        self._unsent = memoryview(b"")
         self._connection: socket.socket | None = None
         self._ended = ""
         self._numbers = itertools.count(1)
@@ -95,7 +98,7 @@ class Agent:
         """
         with self._changed:
             if self.present_ns is not None:
-                self._send(_QUESTION, None)
+                self._send(_QUESTION, _WHENEVER)
             self._renewal = frames
             self._sinks = payload
             if payload is not None:
@@ -118,12 +121,12 @@ class Agent:
             HypervisorError: the guest has ended.
         """
         name = wanted.argv[0] if isinstance(wanted, Command) else wanted.name
-        body = wanted.request()
-        self.wait_present(name, timeout)
+        body, deadline = wanted.request(), Deadline(name, timeout)
+        self.wait_present(deadline)
         with self._changed:
             number = self._next_number()
             process = self._process(number, name)
-        self._send(Frame(Kind.RUN, number, body), None)
+        self._send(Frame(Kind.RUN, number, body), deadline)
         return process
 
     def relay(self, request: bytes, arrive: Callable[[Frame], None]) -> int:
@@ -145,13 +148,13 @@ class Agent:
         Raises:
             HypervisorError: the guest has ended.
         """
-        self._send(frame, None)
+        self._send(frame, _WHENEVER)
 
     def guest_time(self, mark: bytes) -> bytes:
         """The body of the guest's answer to a CLOCK frame with that mark."""
         number = next(self._marks)
         self.forward(Frame(Kind.CLOCK, 0, number.to_bytes(8, "little")))
-        self._await(lambda: number in self._clocks, "the clock", None)
+        self._await(lambda: number in self._clocks, _WHENEVER)
         real, monotonic = self._clocks.pop(number)
         return mark + b"".join(time.to_bytes(8, "little", signed=True) for time in (real, monotonic))
 
@@ -162,22 +165,31 @@ class Agent:
             subprocess.TimeoutExpired: no answer in time.
             HypervisorError: the guest has ended.
         """
-        self.wait_present("the clock", timeout)
-        return min((self._ask_time(timeout) for _ in range(_ROUNDS)), key=lambda clock: clock.uncertainty_ns)
+        deadline = Deadline("the clock", timeout)
+        self.wait_present(deadline)
+        return min((self._ask_time(deadline) for _ in range(_ROUNDS)), key=lambda clock: clock.uncertainty_ns)
 
     def set_clock(self, step_ns: int) -> None:
-        """Set the guest's CLOCK_REALTIME forward by so much, or back."""
-        self._send(_clock_step(step_ns), None)
+        """Set the guest's CLOCK_REALTIME forward by so much, or back. Raises as `clock`."""
+        self._send(_clock_step(step_ns), Deadline("the clock", TAKEN_WITHIN))
 
-    def stop(self) -> None:
-        """Ask the guest to power off; it answers by ending."""
-        self._send(Frame(Kind.STOP, 0), None)
+    def stop(self, deadline: Deadline) -> None:
+        """Ask the guest to power off; it answers by ending.
+
+        Raises:
+            subprocess.TimeoutExpired: it took nothing until the deadline.
+            HypervisorError: it has ended.
+        """
+        self._send(Frame(Kind.STOP, 0), deadline)
 
     def close(self) -> None:
         """Wait until the payload's output has been delivered, but not for ever; the serial line is closed."""
         with self._changed:
             self._ended = self._ended or _GONE
             self._changed.notify_all()
+        with self._sending:
+            if self._connection is not None:
+                self._connection.close()
         if self._delivery is not None and self._delivery is not threading.current_thread():
             self._delivery.join(_LAST_DELIVERY)
 
@@ -193,7 +205,8 @@ class Agent:
         return process
 
     def _connected(self, connection: socket.socket) -> None:
-        self._connection = connection
+        # Our own descriptor, which stays what it is while somebody waits for it to take a frame.
+        self._connection = connection.dup()
         # The end of a guest that has gone already is heard by reading.
         with contextlib.suppress(ConnectionError):
             connection.send(_QUESTION.packed())
@@ -247,11 +260,14 @@ class Agent:
         if not frames:
             return
         step = time.time_ns() - (time.monotonic_ns() - at) - real
-        deadline = time.monotonic() + _LAST_DELIVERY
-        # A guest that takes nothing has its end noted.
-        with contextlib.suppress(HypervisorError):
+        deadline = Deadline("the renewal", _LAST_DELIVERY)
+        try:
             for frame in (_clock_step(step), *frames):
                 self._send(frame, deadline)
+        except HypervisorError:
+            pass  # its end is heard by reading
+        except subprocess.TimeoutExpired:
+            self._ended = self._ended or "the guest took nothing from its channel"
 
     def _deliver(self) -> None:
         assert self.payload is not None and self._sinks is not None
@@ -270,61 +286,65 @@ class Agent:
         with self._changed:
             self._changed.notify_all()
 
-    def _ask_time(self, timeout: float | None) -> Clock:
+    def _ask_time(self, deadline: Deadline) -> Clock:
         mark = time.monotonic_ns()
         ahead = time.time_ns() - mark
-        self._send(Frame(Kind.CLOCK, 0, mark.to_bytes(8, "little")), None)
-        self._await(lambda: mark in self._clocks, "the clock", timeout)
+        self._send(Frame(Kind.CLOCK, 0, mark.to_bytes(8, "little")), deadline)
+        self._await(lambda: mark in self._clocks, deadline)
         # The wait ended a thread's wake-up after the answer, which is part of what the question took.
         half = (time.monotonic_ns() - mark) // 2
         real, monotonic = self._clocks.pop(mark)
         return Clock(real - (mark + half + ahead), half, mark + half - monotonic)
 
-    def wait_present(self, name: str, timeout: float | None = None) -> None:
+    def wait_present(self, deadline: Deadline) -> None:
         """Wait until the agent answers.
-
-        Args:
-            name: of what it is needed for.
-            timeout: seconds.
 
         Raises:
             subprocess.TimeoutExpired: it did not answer in time.
             HypervisorError: the guest has ended.
         """
-        self._await(lambda: self.present_ns is not None, name, timeout)
+        self._await(lambda: self.present_ns is not None, deadline)
 
-    def _await(self, happened: Callable[[], bool], name: str, timeout: float | None) -> None:
+    def _await(self, happened: Callable[[], bool], deadline: Deadline) -> None:
         with self._changed:
-            if not self._changed.wait_for(lambda: happened() or bool(self._ended), timeout):
-                raise subprocess.TimeoutExpired(name, timeout or 0)
+            if not self._changed.wait_for(lambda: happened() or bool(self._ended), deadline.left):
+                raise deadline.missed()
             if not happened() or self._ended:
-                raise HypervisorError(f"{self._ended} before {name} could run to its end")
+                raise HypervisorError(f"{self._ended} before {deadline.name} could run to its end")
 
-    def _send(self, frame: Frame, deadline: float | None) -> None:
-        """Send a frame whole; a guest that takes nothing until the deadline loses its channel."""
-        rest = memoryview(frame.packed())
-        with self._sending:
-            try:
-                while rest:
-                    rest = rest[self._send_some(rest, deadline) :]
-            except OSError as error:
-                raise HypervisorError(f"the guest's channel is closed: {error.strerror}") from error
+    def _send(self, frame: Frame, deadline: Deadline) -> None:
+        """Send a frame; the rest of one that was begun and not finished in time goes before the next."""
+        left = deadline.left
+        if not self._sending.acquire(timeout=-1 if left is None else left):
+            raise deadline.missed(NotSentError)
+        try:
+            if not self._flush(deadline):
+                raise deadline.missed(NotSentError)
+            whole = self._unsent = memoryview(frame.packed())
+            if not self._flush(deadline):
+                if len(self._unsent) < len(whole):
+                    raise deadline.missed()
+                self._unsent = memoryview(b"")
+                raise deadline.missed(NotSentError)
+        except OSError as error:
+            raise HypervisorError(f"the guest's channel is closed: {error.strerror}") from error
+        finally:
+            self._sending.release()
 
-    def _send_some(self, data: memoryview, deadline: float | None) -> int:
+    def _flush(self, deadline: Deadline) -> bool:
+        """Send what is unsent; whether the guest took it until the deadline."""
         if self._connection is None:
             raise HypervisorError("the guest's channel is not there")
-        try:
-            return self._connection.send(data, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            left = None if deadline is None else max(deadline - time.monotonic(), 0) * 1000
-            poll = select.poll()
-            poll.register(self._connection, select.POLLOUT)
-            if not poll.poll(left):
-                with self._changed:
-                    self._ended = self._ended or "the guest took nothing from its channel"
-                    self._changed.notify_all()
-                raise HypervisorError("the guest takes nothing from its channel any more") from None
-            return 0
+        while self._unsent:
+            try:
+                sent = self._connection.send(self._unsent, socket.MSG_DONTWAIT)
+                self._unsent = self._unsent[sent:]
+            except BlockingIOError:
+                poll, left = select.poll(), deadline.left
+                poll.register(self._connection, select.POLLOUT)
+                if not poll.poll(None if left is None else left * 1000):
+                    return False
+        return True
 
 
 def _clock_step(step_ns: int) -> Frame:

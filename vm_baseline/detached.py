@@ -15,6 +15,7 @@ from pathlib import Path
 from tare.errors import TareError, UsageError
 from tare.state import State
 from vm_baseline.agent import Agent
+from vm_baseline.deadline import Deadline
 from vm_baseline.errors import HypervisorError, NoSuchMachineError
 from vm_baseline.inside import Inside
 from vm_baseline.networking import Network
@@ -105,9 +106,10 @@ class Detached(Inside):
 
     def stop(self, timeout: float | None = 10.0) -> int:
         """Ask the payload to end, and end the machine when it doesn't in the seconds given; its status."""
+        deadline = Deadline(self.name, timeout)
         try:
             self.kill(signal.SIGTERM, timeout)
-            return self.wait(timeout)
+            return self.wait(deadline.left)
         except subprocess.TimeoutExpired:
             return self.destroy()
         except HypervisorError:

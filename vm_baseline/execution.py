@@ -1,5 +1,7 @@
 """One more command in a machine that runs, with our streams."""
 
+import contextlib
+import subprocess
 from collections.abc import Callable
 
 from vm_baseline.guest_process import GuestProcess
@@ -30,8 +32,9 @@ class Execution:
         return self._process.communicate(None, self._output, self._errors)
 
     def destroy(self) -> None:
-        """Kill it, with its process group."""
-        self._process.kill(9, whole_group=True)
+        """Kill it, with its process group; a guest that has stalled can only be ended whole."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.kill(9, whole_group=True)
 
     def kill(self, signal: int, _timeout: float | None = None) -> None:
         """Send it a signal."""

@@ -3,18 +3,26 @@
 import contextlib
 import subprocess
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from signal import Signals
 
+from vm_baseline.deadline import Deadline
 from vm_baseline.errors import HypervisorError
 from vm_baseline.frames import PIECE, WINDOW, Frame, Kind
 
+TAKEN_WITHIN = 10.0
+"""Seconds that a guest has to take a signal or the like: only one that has stalled needs them."""
+_LAST_TRY = 2.0
+"""Seconds for the end of a process whose own time is over."""
 _UNLIMITED = 1 << 31
 Sink = Callable[[bytes], None]
 Sinks = tuple[Sink | None, Sink | None]
 """For standard output and standard error."""
+
+
+class NotSentError(subprocess.TimeoutExpired):
+    """The guest took nothing until the deadline, and nothing of the frame has been sent."""
 
 
 class GuestProcess:
@@ -26,7 +34,7 @@ class GuestProcess:
     Args:
         number: on the channel.
         name: for faults.
-        send: sends a frame; the second argument is the deadline in monotonic seconds, or None.
+        send: sends a frame, or raises `subprocess.TimeoutExpired` at the deadline.
         changed: notified at every arrival on the channel.
         ended: why the channel has ended, or nothing.
     """
@@ -35,7 +43,7 @@ class GuestProcess:
         self,
         number: int,
         name: str,
-        send: Callable[[Frame, float | None], None],
+        send: Callable[[Frame, Deadline], None],
         changed: threading.Condition,
         ended: Callable[[], str],
     ) -> None:
@@ -85,24 +93,28 @@ class GuestProcess:
             subprocess.TimeoutExpired: it has not taken all within the seconds given.
             HypervisorError: the guest has ended.
         """
-        deadline = _deadline(timeout)
+        deadline = Deadline(self._name, timeout)
         rest = memoryview(data)
         while rest and self.status is None:
-            self._await(lambda: bool(self._credit) or self.status is not None, timeout, deadline)
+            self._await(lambda: bool(self._credit) or self.status is not None, deadline)
             rest = rest[self._give(rest, deadline) :]
 
-    def close_input(self) -> None:
-        """End its input; on a terminal this is its end-of-file character."""
-        self._send(Frame(Kind.INPUT, self.number), None)
+    def close_input(self, timeout: float = TAKEN_WITHIN) -> None:
+        """End its input; on a terminal this is its end-of-file character. Raises as `write`."""
+        self._tell(Kind.INPUT, b"", timeout)
 
-    def kill(self, signal: int = Signals.SIGTERM, *, whole_group: bool = False) -> None:
-        """Send a signal to it, or to it and all of its process group."""
-        self._send(Frame(Kind.SIGNAL, self.number, bytes((signal, whole_group))), None)
+    def kill(
+        self, signal: int = Signals.SIGTERM, *, whole_group: bool = False, timeout: float = TAKEN_WITHIN
+    ) -> None:
+        """Send a signal to it, or to it and all of its process group. Raises as `write`."""
+        self._tell(Kind.SIGNAL, bytes((signal, whole_group)), timeout)
 
-    def resize(self, rows: int, columns: int) -> None:
-        """Set the size of its terminal, of which it is told by SIGWINCH."""
-        body = rows.to_bytes(2, "little") + columns.to_bytes(2, "little")
-        self._send(Frame(Kind.SIZE, self.number, body), None)
+    def resize(self, rows: int, columns: int, timeout: float = TAKEN_WITHIN) -> None:
+        """Set the size of its terminal, of which it is told by SIGWINCH. Raises as `write`."""
+        self._tell(Kind.SIZE, rows.to_bytes(2, "little") + columns.to_bytes(2, "little"), timeout)
+
+    def _tell(self, kind: Kind, body: bytes, timeout: float) -> None:
+        self._send(Frame(kind, self.number, body), Deadline(self._name, timeout))
 
     def communicate(
         self,
@@ -123,7 +135,7 @@ class GuestProcess:
             subprocess.TimeoutExpired: it took longer; it was killed, with its process group.
             HypervisorError: the guest ended before it did.
         """
-        deadline = _deadline(timeout)
+        deadline = Deadline(self._name, timeout)
         pieces = None if stdin is None else _pieces(stdin)
         rest = memoryview(b"")
         try:
@@ -132,11 +144,11 @@ class GuestProcess:
                     rest = memoryview(next(pieces, b""))
                     if not rest:
                         pieces = None
-                        self.close_input()
-                self._await(self._may_give if rest else self._has_news, timeout, deadline)
+                        self._send(Frame(Kind.INPUT, self.number), deadline)
+                self._await(self._may_give if rest else self._has_news, deadline)
                 if rest and self._credit:
                     rest = rest[self._give(rest, deadline) :]
-                self._deliver({Kind.OUTPUT: output, Kind.ERRORS: errors})
+                self._deliver({Kind.OUTPUT: output, Kind.ERRORS: errors}, deadline)
         except BaseException:
             self._abandon()
             raise
@@ -154,11 +166,12 @@ class GuestProcess:
         with self._changed:
             self._abandoned = True
             self._arrived.clear()
-        with contextlib.suppress(HypervisorError):  # then it is gone as well
-            self.kill(Signals.SIGKILL, whole_group=True)
-            self._send(Frame(Kind.CREDIT, self.number, _UNLIMITED.to_bytes(4, "little")), None)
+        # It is gone as well then, or the guest has stalled.
+        with contextlib.suppress(HypervisorError, subprocess.TimeoutExpired):
+            self.kill(Signals.SIGKILL, whole_group=True, timeout=_LAST_TRY)
+            self._tell(Kind.CREDIT, _UNLIMITED.to_bytes(4, "little"), _LAST_TRY)
 
-    def _deliver(self, sinks: dict[Kind, Sink | None]) -> None:
+    def _deliver(self, sinks: dict[Kind, Sink | None], deadline: Deadline) -> None:
         while True:
             with self._changed:
                 if not self._arrived:
@@ -175,27 +188,27 @@ class GuestProcess:
                 if self.finished:
                     self._changed.notify_all()
             if taken:
-                self._send(Frame(Kind.CREDIT, self.number, taken.to_bytes(4, "little")), None)
+                self._send(Frame(Kind.CREDIT, self.number, taken.to_bytes(4, "little")), deadline)
 
-    def _give(self, data: memoryview, deadline: float | None) -> int:
+    def _give(self, data: memoryview, deadline: Deadline) -> int:
         with self._changed:
             size = min(len(data), PIECE, self._credit)
             self._credit -= size
         if size and self.status is None:
-            self._send(Frame(Kind.INPUT, self.number, bytes(data[:size])), deadline)
+            try:
+                self._send(Frame(Kind.INPUT, self.number, bytes(data[:size])), deadline)
+            except NotSentError:
+                with self._changed:
+                    self._credit += size
+                raise
         return size if self.status is None else len(data)
 
-    def _await(self, happened: Callable[[], object], timeout: float | None, deadline: float | None) -> None:
+    def _await(self, happened: Callable[[], object], deadline: Deadline) -> None:
         with self._changed:
-            left = None if deadline is None else max(deadline - time.monotonic(), 0)
-            if not self._changed.wait_for(lambda: happened() or bool(self._ended()), left):
-                raise subprocess.TimeoutExpired(self._name, timeout or 0)
+            if not self._changed.wait_for(lambda: happened() or bool(self._ended()), deadline.left):
+                raise deadline.missed()
             if not happened():
                 raise HypervisorError(f"{self._ended()} before {self._name} could run to its end")
-
-
-def _deadline(timeout: float | None) -> float | None:
-    return None if timeout is None else time.monotonic() + timeout
 
 
 def _pieces(data: bytes | Iterable[bytes]) -> Iterator[bytes]:

@@ -8,8 +8,9 @@ from signal import Signals
 from vm_baseline import copying
 from vm_baseline.agent import Agent, Clock
 from vm_baseline.command import Command
+from vm_baseline.deadline import Deadline
 from vm_baseline.errors import HypervisorError
-from vm_baseline.guest_process import GuestProcess
+from vm_baseline.guest_process import TAKEN_WITHIN, GuestProcess
 from vm_baseline.spec import MachineSpec
 
 
@@ -159,23 +160,34 @@ class Inside:
             subprocess.TimeoutExpired: it has not taken all within the seconds given.
             HypervisorError: the guest has ended, or there is no payload.
         """
-        self._agent.wait_present("the payload", timeout)
-        self._payload.write(data, timeout)
+        deadline = Deadline("the payload", timeout)
+        self._agent.wait_present(deadline)
+        self._payload.write(data, deadline.left)
 
     def close_stdin(self, timeout: float | None = None) -> None:
-        """End the payload's input. Raises as `write`."""
-        self._agent.wait_present("the payload", timeout)
-        self._payload.close_input()
+        """End the payload's input. Raises as `kill`, which has the timeout."""
+        self._agent.wait_present(Deadline("the payload", timeout))
+        self._payload.close_input(timeout or TAKEN_WITHIN)
 
     def kill(self, signal: int = Signals.SIGTERM, timeout: float | None = None) -> None:
-        """Send the payload a signal. Raises as `write`."""
-        self._agent.wait_present("the payload", timeout)
-        self._payload.kill(signal)
+        """Send the payload a signal.
+
+        Args:
+            signal: its number.
+            timeout: seconds that the agent has to be there, and again to take this; with 0 it must be there
+                already, and with 0 or None it has 10 s to take it.
+
+        Raises:
+            subprocess.TimeoutExpired: it was not there, or has stalled and takes nothing.
+            HypervisorError: the guest has ended, or there is no payload.
+        """
+        self._agent.wait_present(Deadline("the payload", timeout))
+        self._payload.kill(signal, timeout=timeout or TAKEN_WITHIN)
 
     def resize(self, rows: int, columns: int, timeout: float | None = None) -> None:
-        """Set the size of the payload's terminal. Raises as `write`."""
-        self._agent.wait_present("the payload", timeout)
-        self._payload.resize(rows, columns)
+        """Set the size of the payload's terminal. Raises as `kill`, which has the timeout."""
+        self._agent.wait_present(Deadline("the payload", timeout))
+        self._payload.resize(rows, columns, timeout or TAKEN_WITHIN)
 
     @property
     def _payload(self) -> GuestProcess:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vm_baseline.agent import Agent
 from vm_baseline.connection import Connection
+from vm_baseline.deadline import Deadline
 from vm_baseline.domain import Domain
 from vm_baseline.errors import HypervisorError, NotReadyError
 from vm_baseline.footprint import Footprint, measure
@@ -283,20 +284,22 @@ class Machine(Inside):
             subprocess.TimeoutExpired: it still runs.
             HypervisorError: the guest ended without reporting a status.
         """
-        serial, payload = self._serial, self._agent.payload
+        payload, deadline = self._agent.payload, Deadline(self.name, timeout)
 
         def is_over() -> bool:
-            return serial.gone_ns is not None and (
-                payload is None or payload.status is None or payload.finished
-            )
+            return payload is None or payload.status is None or payload.finished
 
-        if not serial.wait(is_over, timeout):
-            raise subprocess.TimeoutExpired(self.name, timeout or 0)
+        if not self._wait_gone(deadline) or not self._serial.wait(is_over, deadline.left):
+            raise deadline.missed()
         if payload is None or payload.status is None:
             raise HypervisorError(
                 f"the guest {self.name} ended without reporting the payload's exit status: {self._reason()}"
             )
         return payload.status
+
+    def _wait_gone(self, deadline: Deadline) -> bool:
+        """Wait for QEMU's end."""
+        return self._serial.wait(lambda: self._serial.gone_ns is not None, deadline.left)
 
     def _reason(self) -> str:
         return why_it_ended(
@@ -314,12 +317,14 @@ class Machine(Inside):
             return False
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Let the guest power off; end it when it has not within the seconds given."""
+        """Let the guest power off; end it when it has not within the seconds given, or takes no more."""
         self._note_stopping()
+        deadline = Deadline(self.name, timeout)
         if self._serial.gone_ns is None and self._agent.present:
-            with contextlib.suppress(HypervisorError):  # it may end in this moment
-                self._agent.stop()
-            self._serial.wait(lambda: self._serial.gone_ns is not None, timeout)
+            # It may end in this moment, or have stalled.
+            with contextlib.suppress(HypervisorError, subprocess.TimeoutExpired):
+                self._agent.stop(deadline)
+            self._wait_gone(deadline)
         self.destroy()
 
     def destroy(self) -> None:

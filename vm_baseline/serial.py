@@ -178,6 +178,7 @@ class Serial:
         with self.changed:
             received(b"", time.monotonic_ns())
             self.changed.notify_all()
+        connection.shutdown(socket.SHUT_RDWR)  # also for who waits to send
         connection.close()
 
     def _abandon(self, now: int) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ from vm_remains import remains
 from tare.errors import ExitCode
 from tare.state import State
 from vm_baseline import Accelerator, Hypervisor, MachineSpec, clean, detached
+from vm_baseline.commands import kill
 from vm_baseline.detached import Order
 from vm_baseline.errors import HypervisorError, NoSuchMachineError
 from vm_baseline.place import domain_prefix, link_path
@@ -202,6 +204,24 @@ def test_one_whose_keeper_is_killed_has_ended(home, rootfs) -> None:
         pass
     assert [left for left in remains(home) if "detached" not in left] == []
     detached.remove(home, "three", force=False)
+
+
+def test_one_that_has_stalled_takes_no_signal_and_is_killed(home, rootfs, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(kill, "_LIMIT", 0.2)
+    spec = MachineSpec("vm-micro", rootfs, argv=("sleep", "999"), accelerator=Accelerator.TCG)
+    for end_it in (
+        lambda: kill.run(Namespace(signal="KILL", names=["stuck"]), home),
+        lambda: detached.ended(home, "stuck", lambda machine: machine.stop(0.2)),
+    ):
+        detached.start(home, Order(spec, "image", "stuck"))
+        ((qemu, _),) = qemu_processes(domain_prefix(home))
+        os.kill(qemu, signal.SIGSTOP)
+        assert kill.run(Namespace(signal="TERM", names=["stuck"]), home) == 1
+        assert capsys.readouterr().err == "tarevm: the machine stuck takes no signal; use KILL\n"
+        end_it()
+        (found,) = detached.machines(home)
+        assert found.status == 137
+        detached.remove(home, "stuck", force=False)
 
 
 def test_a_keeper_told_to_end_again_and_again_keeps_the_record(home, rootfs) -> None:

@@ -1,12 +1,16 @@
 """`tarevm kill`: sends a signal to the payloads of detached machines."""
 
 import argparse
+import signal
+import subprocess
 
 from tare.errors import ExitCode
 from tare.state import State
 
 SUMMARY = "send a signal to machines' programs"
 FAILURE = ExitCode.FAILED
+_LIMIT = 10.0
+"""Seconds after which a machine that takes no signal is taken for stalled."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,12 +26,18 @@ def run(options: argparse.Namespace, state: State) -> int:
     from tare.each import each
     from tare.signals import signal_number
     from vm_baseline import detached
+    from vm_baseline.errors import HypervisorError
     from vm_baseline.messages import complain
 
     number = signal_number(options.signal)
 
     def kill(name: str) -> None:
         with detached.adopt(state, name) as machine:
-            machine.kill(number)
+            try:
+                machine.kill(number, _LIMIT)
+            except subprocess.TimeoutExpired:
+                if number != signal.SIGKILL:
+                    raise HypervisorError(f"the machine {name} takes no signal", "use KILL") from None
+                machine.destroy()
 
     return each(options.names, kill, complain)
