@@ -188,7 +188,7 @@ def _throttled(root: Path) -> int | None:
 def _heat(before: int | None, after: int | None) -> Check:
     if before is None or after is None:
         return Check("heat", Noise.UNTOLD, "no counter of throttling to be seen")
-    return _check("heat", after > before, f"slowed {after - before} times")
+    return _check("heat", after > before, f"slowed {after - before} time{'s' * (after - before != 1)}")
 
 
 def _others() -> dict[tuple[int, float], float]:

@@ -116,13 +116,17 @@ def _lines(text: str) -> frozenset[str]:
 
 
 def _processes(text: str, harness: str) -> Finding:
-    return Finding("processes", harness in text, f"{len(_lines(text))} programs")
+    return Finding("processes", harness in text, _counted(len(_lines(text)), "program"))
 
 
 def _kernel_log(inside: frozenset[str], host: frozenset[str]) -> Finding:
     # Two kernels have lines of time 0 in common by chance.
     shared = 2 * len(inside & host) > len(inside)
-    return Finding("kernel-log", shared, f"{len(inside)} lines" if inside else "none")
+    return Finding("kernel-log", shared, _counted(len(inside), "line") if inside else "none")
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'s' * (count != 1)}"
 
 
 def _host_paths(mountinfo: str) -> Finding:

@@ -40,6 +40,7 @@ def outlook(selection: Selection, costs: Costs) -> str:
     whole = sum(seconds.values())
     shares = {name: sum(seconds.get((each, name), 0) for each in plan.scenarios) for name in plan.subjects}
     known = sum(count for key, count in counts.items() if costs.known(*key))
+    earlier = f"{known} visit{'s' * (known != 1)} as in earlier runs"
     lines = [
         _drawn(grid),
         f"subjects   {', '.join(f'{name} {clock_face(share)}' for name, share in shares.items())}",
@@ -47,7 +48,7 @@ def outlook(selection: Selection, costs: Costs) -> str:
         f"profile    {plan.profile.name}: {plan.profile.summary}",
         *_going_on(plan.profile),
         f"visits     {len(visits)}, in the order of seed {plan.seed}",
-        f"estimate   {clock_face(whole)} minutes; {known} visits as in earlier runs, others guessed",
+        f"estimate   {clock_face(whole)} minutes; {earlier}, others guessed",
     ]
     return "\n".join(lines)
 

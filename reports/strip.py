@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from reports.series import Series
 from reports.svg import CONTAINER, FAINT, HOST, STYLE, VM, Paint
-from reports.units import quantity, scale
+from reports.units import quantity, scale, with_symbol
 from results import Kind
 
 WIDTH = 7.6
@@ -162,7 +162,7 @@ def _axis(axes: Axes, unit: str, low: float, high: float) -> None:
     found = (tick * factor for tick in ticks.tick_values(first / factor, last / factor))
     axes.set_xticks([tick for tick in found if first <= tick <= last])
     axes.set_xlim(first, last)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:g} {symbol}".rstrip()))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: with_symbol(f"{value / factor:g}", symbol)))
 
 
 def _row(axes: Axes, row: int, series: Series) -> None:

@@ -9,6 +9,7 @@ _SCALES: dict[str, tuple[tuple[float, str], ...]] = {
     "B/s": ((2.0**30, "GiB/s"), (2.0**20, "MiB/s"), (2.0**10, "KiB/s"), (1.0, "B/s")),
     "B": ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B")),
 }
+_SINGULAR = {"lines": "line"}
 _MINUTES_FROM = 120.0
 
 
@@ -34,7 +35,12 @@ def quantity(value: float, unit: str) -> str:
     if unit == "bool":
         return "yes" if value else "no"
     factor, symbol = scale(value, unit) if value else (1.0, scale(1.0, unit)[1])
-    return f"{number(value / factor)} {symbol}".rstrip()
+    return with_symbol(number(value / factor), symbol)
+
+
+def with_symbol(text: str, symbol: str) -> str:
+    """A number and what it counts or is measured in: "38 lines", "1 line", "4.5 MiB", or "4" alone."""
+    return f"{text} {_SINGULAR.get(symbol, symbol) if text == '1' else symbol}".rstrip()
 
 
 def interval(estimate: Estimate, unit: str) -> str:
@@ -42,7 +48,7 @@ def interval(estimate: Estimate, unit: str) -> str:
     if estimate.low is None or estimate.high is None or unit == "bool":
         return ""
     factor, symbol = scale(estimate.value, unit) if estimate.value else (1.0, scale(1.0, unit)[1])
-    return f"{number(estimate.low / factor)} to {number(estimate.high / factor)} {symbol}".rstrip()
+    return f"{number(estimate.low / factor)} to {with_symbol(number(estimate.high / factor), symbol)}"
 
 
 def times(value: float) -> str:

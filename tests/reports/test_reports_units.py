@@ -22,6 +22,8 @@ from results.statistics import Estimate
         (-1536, "B", "-1.50 KiB"),
         (3, "1", "3"),
         (38, "lines", "38 lines"),
+        (1, "lines", "1 line"),
+        (0, "lines", "0 lines"),
         (1, "bool", "yes"),
         (0, "bool", "no"),
     ],
@@ -35,6 +37,7 @@ def test_ratios_and_intervals():
     assert times(estimate.value) == "4.52\N{MULTIPLICATION SIGN}"
     assert times_interval(estimate) == "4.31 to 1,234\N{MULTIPLICATION SIGN}"
     assert interval(Estimate(0.0123, 0.0121, 0.0126, 9), "s") == "12.1 to 12.6 ms"
+    assert interval(Estimate(1, 1, 2, 9), "lines") == "1 to 2 lines"
     assert interval(Estimate(1, None, None, 1), "s") == times_interval(Estimate(1, None, None, 1)) == ""
 
 
