@@ -121,6 +121,15 @@ def compressed(raw: Path, dest: Path) -> Disk:
     return describe(dest)
 
 
+def flattened(image: Path, dest: Path) -> None:
+    """Write a qcow2 image, with what it has of its bases, as one that needs none.
+
+    Raises:
+        HypervisorError: qemu-img is missing or fails, or the disk is full.
+    """
+    run("qemu-img", "convert", "-f", "qcow2", "-O", "qcow2", str(image), str(dest), package="qemu-utils")
+
+
 def describe(path: Path) -> Disk:
     """Format and sizes of an image file.
 

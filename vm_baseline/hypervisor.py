@@ -301,7 +301,8 @@ class Hypervisor:
         saved = shared.template
         initrd, system = None, None
         if saved is not None:
-            overlay(saved.disk, directory / "disk.qcow2", "qcow2")
+            if shared.disk is not None:
+                overlay(saved.disk, directory / "disk.qcow2", "qcow2")
         else:
             job = Job(
                 nonce,
@@ -362,7 +363,7 @@ class Hypervisor:
             guest_agent=directory / "qga" if spec.guest_agent else None,
             monitor=directory / "monitor" if self._uri is None else None,
             tap=f"{PREFIX}{self._state.tag}t{directory.name}" if spec.tap else None,
-            memory_file=memory_file if saved is None else saved.memory,
+            memory_file=memory_file if saved is None else saved.mapped,
             goes_on=saved is not None,
             mac="" if memory_file else _mac(spec, shared),
             cpuset=spec.cpuset,

@@ -22,6 +22,7 @@ from vm_baseline.phases import Calls, Phases, Source, collect
 from vm_baseline.place import remove_directory
 from vm_baseline.qga import GuestAgent
 from vm_baseline.reason import why_it_ended
+from vm_baseline.saving import save
 from vm_baseline.serial import Serial
 from vm_baseline.spec import Accelerator, MachineSpec
 
@@ -344,6 +345,15 @@ class Machine(Inside):
                 raise
         self._calls.undefined_ns = self._calls.undefined_ns or time.monotonic_ns()
         self._serial.wait(lambda: self._serial.gone_ns is not None, _KILL_LIMIT)
+
+    def save(self, directory: Path) -> None:
+        """Stop the guest for good, and write into an empty directory what it needs to go on elsewhere.
+
+        Raises:
+            UsageError: it has something that can't be saved, see `vm_baseline.saving`.
+            HypervisorError: QEMU can't, or the disk is full.
+        """
+        save(self._connection, self._domain, directory)
 
     def kill_emulator(self) -> None:
         """Kill QEMU, if it is ours and runs, and wait for nothing: what a signal handler can do."""

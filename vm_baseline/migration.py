@@ -1,4 +1,4 @@
-"""A stopped QEMU's devices to a file and back; the guest's memory stays in a file that QEMU maps.
+"""A stopped QEMU's devices to a file and back, and the guest's memory unless that is a file that QEMU maps.
 
 libvirt's own save and restore copy the memory and refuse a new name, UUID or hardware address, so the worker
 asks QEMU itself. Source: QEMU's qapi/migration.json; `x-ignore-shared` leaves shared memory out.
@@ -16,6 +16,8 @@ import libvirt
 import libvirt_qemu
 
 _LIMIT = 30.0
+_BANDWIDTH = (1 << 63) - (1 << 20)
+"""Bytes a second: as much as there is; QEMU's own limit is meant for networks."""
 _OVER = ("completed", "failed", "cancelled")
 
 
@@ -26,6 +28,7 @@ def save(connection: Any, domain: Any, path: Path) -> None:
         libvirt.libvirtError: QEMU can't.
     """
     domain.suspend()
+    _ask(domain, "migrate-set-parameters", **{"max-bandwidth": _BANDWIDTH})
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     _transfer(connection, domain, "migrate", os.open(path, flags, 0o600))
 

@@ -33,14 +33,21 @@ class Template:
 
     Args:
         directory: with its three files.
+        in_devices: whether its memory is in the file of its devices' state, instead of one to be mapped.
     """
 
     directory: Path
+    in_devices: bool = False
 
     @property
     def memory(self) -> Path:
         """The guest's memory, as large as it has; what it never touched are holes."""
         return self.directory / "memory"
+
+    @property
+    def mapped(self) -> Path | None:
+        """The memory, where a guest that goes on maps it."""
+        return None if self.in_devices else self.memory
 
     @property
     def devices(self) -> Path:
