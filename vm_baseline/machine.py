@@ -27,6 +27,8 @@ from vm_baseline.serial import Serial
 from vm_baseline.spec import Accelerator, MachineSpec
 
 _KILL_LIMIT = 10.0
+_SEEN_OFF_WITHIN = 0.2
+"""Seconds that libvirt is kept from looking at an end, which is how long it would wait to look again."""
 _SIZES = ("actual", "available", "unused", "usable", "disk_caches", "rss")
 
 
@@ -299,8 +301,20 @@ class Machine(Inside):
         return payload.status
 
     def _wait_gone(self, deadline: Deadline) -> bool:
-        """Wait for QEMU's end."""
-        return self._serial.wait(lambda: self._serial.gone_ns is not None, deadline.left)
+        """Wait for QEMU's end; once the guest has powered off, it is asked for that as libvirt asks it."""
+        serial, monitor = self._serial, self._ends.monitor
+
+        def is_gone() -> bool:
+            return serial.gone_ns is not None
+
+        def is_off() -> bool:
+            return is_gone() or (monitor is not None and monitor.powered_off_ns is not None)
+
+        if serial.wait(is_off, deadline.left) and not is_gone():
+            with self._connection.unwatched():
+                serial.kill(signal.SIGTERM)
+                serial.wait(is_gone, _SEEN_OFF_WITHIN)
+        return serial.wait(is_gone, deadline.left)
 
     def _reason(self) -> str:
         return why_it_ended(

@@ -107,6 +107,13 @@ def test_a_guest_that_is_paused_is_stopped_in_time(shared_hypervisor, spec) -> N
     machine.remove()
 
 
+def test_an_end_that_takes_long_keeps_libvirt_from_nothing(machine, monkeypatch) -> None:
+    monkeypatch.setattr(machine._ends.monitor, "powered_off_ns", 1)
+    with pytest.raises(subprocess.TimeoutExpired):
+        machine.wait(SHORT)
+    assert machine._connection.call("version", limit=LIMIT)
+
+
 @pytest.fixture
 def ends(tmp_path) -> Iterator[tuple[Agent, socket.socket, Serial]]:
     """An agent, the guest's end of its channel, and the line beside that."""
