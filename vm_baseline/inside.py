@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from signal import Signals
 
 from vm_baseline import copying
@@ -30,6 +30,10 @@ class Inside:
     def agent(self) -> Agent:
         """The channel to its agent."""
         return self._agent
+
+    def shares(self, path: str) -> bool:
+        """Whether a file of the guest is one of the host, in a directory that it was given."""
+        return any(PurePosixPath(path).is_relative_to(each.target) for each in self._spec.volumes)
 
     def popen(
         self,

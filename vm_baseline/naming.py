@@ -46,7 +46,9 @@ class Naming:
         return self._file.read_text()
 
     def follow(self, guest: Inside) -> None:
-        """Begin to tell a guest, which is to end before this context does."""
+        """Begin to tell a guest, which is to end before this context does; no file of the host is changed."""
+        if guest.shares(_HOSTS):
+            return
         thread = threading.Thread(target=self._follow, args=(guest,), name="tare-names", daemon=True)
         thread.start()
         # Before what it waits on is closed.

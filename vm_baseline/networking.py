@@ -15,6 +15,8 @@ from vm_baseline.machine import Machine
 from vm_baseline.naming import Naming
 from vm_baseline.spec import MachineSpec, Tap
 
+_LOOPBACK = "127.0.1.1"
+
 
 @dataclass(frozen=True)
 class Network:
@@ -58,14 +60,15 @@ class Place:
         """
         lease, network = self.lease, self.network
         if lease is None or self.naming is None:
-            return replace(
+            return _named(replace(
                 spec, tap=network.tap, user_network=network.is_user, ports=network.ports,
                 resolv=_resolv(network), hosts=_hosts(network, spec.hostname),
-            )  # fmt: skip
+            ))  # fmt: skip
         tap = Tap(
             lease.bridge, lease.address, lease.gateway, lease.mac, lease.mtu, lease.address6, lease.gateway6
         )
-        return replace(spec, tap=tap, hostname=lease.hostname, hosts=self.naming.text(), resolv=lease.resolv)
+        hosts = self.naming.text()
+        return _named(replace(spec, tap=tap, hostname=lease.hostname, hosts=hosts, resolv=lease.resolv))
 
     def joined_by(self, machine: Machine) -> None:
         """Have others know a machine that has started.
@@ -93,6 +96,11 @@ def opened(state: State, network: Network) -> Iterator[Place]:
         yield Place(network, lease, stack.enter_context(Naming(lease.hosts)))
 
 
+def _named(spec: MachineSpec) -> MachineSpec:
+    """With its host name in a variable, as containers have it."""
+    return replace(spec, env={"HOSTNAME": spec.hostname, **spec.env}) if spec.hostname else spec
+
+
 def _resolv(network: Network) -> str | None:
     """The text of the guest's /etc/resolv.conf, where the image's doesn't stay."""
     if network.resolver == Resolver():
@@ -101,15 +109,15 @@ def _resolv(network: Network) -> str | None:
 
 
 def _hosts(network: Network, hostname: str) -> str | None:
-    """The text of its /etc/hosts likewise."""
-    if not network.hosts:
+    """The text of its /etc/hosts likewise; without a network its name is on loopback, as Debian has it."""
+    if not network.hosts and not hostname:
         return None
     address, gateway = None, None
     if network.tap is not None:
         address, gateway = network.tap.address, network.tap.gateway
     elif network.is_user:
         address, gateway = USER_ADDRESS, USER_GATEWAY
-    own = [f"{address.ip}\t{hostname}\n"] if address and hostname else []
+    own = [f"{address.ip if address else _LOOPBACK}\t{hostname}\n"] if hostname else []
     return hosts(own, network.hosts, str(gateway or ""))
 
 

@@ -126,6 +126,19 @@ def test_what_a_killed_machine_had_is_given_back(host) -> None:
     host.said("network", "rm", "small")
 
 
+def test_names_do_not_go_into_a_directory_of_the_host(host, tmp_path) -> None:
+    (tmp_path / "hosts").write_text("192.0.2.1 mine\n")
+    host.said("network", "create", "--internal", "apart")
+    words = ("--network", "apart", "-v", f"{tmp_path}:/etc", "busybox", "sh", "-c", "echo up; read")
+    with host.machine(*words) as ours:
+        assert ours.stdout.readline() == "up\n"
+        host.said("run", "--rm", "--network", "apart", "busybox", "true")
+        ours.stdin.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["hosts"]
+    assert (tmp_path / "hosts").read_text() == "192.0.2.1 mine\n"
+    host.said("network", "rm", "apart")
+
+
 def test_a_machine_that_is_let_run_keeps_its_place(host) -> None:
     host.said("network", "create", "--subnet", "10.8.0.0/30", "--internal", "kept")
     words = ("--network", "kept", "--name", "one", "-h", "guest", "--add-host", "db:192.0.2.7")

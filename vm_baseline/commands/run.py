@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--user", "-u", metavar="NAME|UID[:GROUP|GID]", help="instead of the image's")
     add("--workdir", "-w", metavar="DIRECTORY", help="instead of the image's")
     add("--entrypoint", metavar="PROGRAM", help="instead of the image's; empty for none")
-    add("--hostname", "-h", default="", metavar="NAME", help="of the guest")
+    add("--hostname", "-h", default="", metavar="NAME", help="of the guest, 12 digits if not given")
     add("--interactive", "-i", action="store_true", help="give it our standard input")
     add("--tty", "-t", action="store_true", help="give it a terminal")
     add("--detach", "-d", action="store_true", help="let it run, and print its name once it is ready")
@@ -55,6 +55,7 @@ def run(options: argparse.Namespace, state: State) -> int:
 
 def _follow(options: argparse.Namespace, state: State, wanted: "Network") -> int:
     from vm_baseline import networking
+    from vm_baseline.detached import new_name
     from vm_baseline.foreground import Foreground
     from vm_baseline.hypervisor import Hypervisor
     from vm_baseline.image import opened
@@ -64,7 +65,7 @@ def _follow(options: argparse.Namespace, state: State, wanted: "Network") -> int
             Foreground(tty=options.tty, interactive=options.interactive) as ours, \
             Hypervisor(state, options.connect) as hypervisor:  # fmt: skip
         with opened(state, options.image, options.platform, options.pull) as image:
-            spec = network.given_to(_spec(options, state, image, ours.size))
+            spec = network.given_to(_spec(options, state, image, ours.size, new_name()))
             shared = hypervisor.prepare(spec)
 
         def start() -> Machine:
@@ -80,9 +81,10 @@ def _let_run(options: argparse.Namespace, state: State, network: "Network") -> i
     from vm_baseline.foreground import terminal_size
     from vm_baseline.image import opened
 
-    name = options.name or detached.new_name()
+    own = detached.new_name()
+    name = options.name or own
     with opened(state, options.image, options.platform, options.pull) as image:
-        spec = _spec(options, state, image, terminal_size() if options.tty else None)
+        spec = _spec(options, state, image, terminal_size() if options.tty else None, own)
         order = detached.Order(spec, options.image, name, network, options.connect, options.rm)
         detached.start(state, order)
     print(name)
@@ -90,7 +92,11 @@ def _let_run(options: argparse.Namespace, state: State, network: "Network") -> i
 
 
 def _spec(
-    options: argparse.Namespace, state: State, image: "RootImage", terminal: tuple[int, int] | None
+    options: argparse.Namespace,
+    state: State,
+    image: "RootImage",
+    terminal: tuple[int, int] | None,
+    name: str,
 ) -> "MachineSpec":
     variables = environment.variables(options.env_file, options.env)
     return replace(
@@ -99,7 +105,7 @@ def _spec(
         env=environment.merged(image.env, variables),
         user=options.user or image.user,
         directory=options.workdir or image.workdir,
-        hostname=options.hostname,
+        hostname=options.hostname or name,
         terminal=terminal,
         has_input=options.interactive,
         volumes=volume_options.volumes(options),

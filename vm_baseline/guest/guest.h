@@ -63,6 +63,7 @@ void mount_volumes(const struct job *job);
 void renew(char *body, size_t size);
 
 /* network.c */
+void set_names(const struct job *job);
 void start_network(const struct job *job);
 
 /* payload.c */

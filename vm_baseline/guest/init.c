@@ -88,6 +88,7 @@ int main(int argc, char **argv) {
     enter_root(&job);
     if (!job.init)
         mount_rest();
+    set_names(&job);
     mount_volumes(&job);
     start_network(&job);
     say_ready(job.nonce, &times);

@@ -111,6 +111,18 @@ static void write_etc(const char *path, const char *text) {
     write_file(path, text, strlen(text));
 }
 
+/* Into the image's own files: a directory of the host that is mounted there later is not written to. */
+void set_names(const struct job *job) {
+    if (job->hostname) {
+        char line[128];
+        sethostname(job->hostname, strlen(job->hostname));
+        snprintf(line, sizeof line, "%s\n", job->hostname);
+        write_etc("/etc/hostname", line);
+    }
+    write_etc("/etc/resolv.conf", job->resolv);
+    write_etc("/etc/hosts", job->hosts);
+}
+
 void start_network(const struct job *job) {
     int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     set_up(control, "lo");
@@ -121,12 +133,4 @@ void start_network(const struct job *job) {
     if (job->address6)
         start_version_6(job->address6, job->gateway6);
     close(control);
-    if (job->hostname) {
-        char line[128];
-        sethostname(job->hostname, strlen(job->hostname));
-        snprintf(line, sizeof line, "%s\n", job->hostname);
-        write_etc("/etc/hostname", line);
-    }
-    write_etc("/etc/resolv.conf", job->resolv);
-    write_etc("/etc/hosts", job->hosts);
 }

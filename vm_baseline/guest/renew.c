@@ -37,6 +37,7 @@ void renew(char *body, size_t size) {
     parse_job(body, size, &job);
     if (job.seed)
         reseed(job.seed);
+    set_names(&job);
     start_network(&job);
     say_ready(job.nonce, &times);
 }
