@@ -1,6 +1,6 @@
 """An image's files as one plain directory, for those who mount no layers: machines, OCI bundles, chroot."""
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from pathlib import Path
 
 from runtime.storage.protocol import Driver
@@ -11,9 +11,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runtime.image.store import StoredImage
 
+_UNPRIVILEGED, _FILES = "unprivileged", "fs"
+
 
 def flatten(state: State, image: "StoredImage") -> Path:
     """The directory of an image's files, not to be written to; made once, unless a layer is it already.
+
+    An ordinary user's shares nothing with containers, whose layers only a user namespace shows as they are.
+    Its files are that user's, and `tare.owners` knows whose they are in the image.
 
     Args:
         state: where the image's content and layers are.
@@ -26,26 +31,28 @@ def flatten(state: State, image: "StoredImage") -> Path:
 
     from runtime.image.content import Content
     from runtime.image.layers import unpack_layers
-    from runtime.storage.locks import Locks
     from runtime.storage.registry import driver
 
-    storage = driver(state)
+    if not image.layers:
+        raise ImageError(f"the image {', '.join(image.names) or image.id} has no files", "choose another one")
+    chain = image.layers[-1]
     content = Content(state.directory("content"))
     with content.adding():
-        chain = unpack_layers(content, image, storage, owners=os.geteuid() == 0)
-        if chain is None:
-            raise ImageError(
-                f"the image {', '.join(image.names) or image.id} has no files", "choose another one"
+        if os.geteuid() != 0:
+            from runtime.image import unprivileged
+
+            place = _kept(
+                state,
+                f"{_name(chain)}-{_UNPRIVILEGED}",
+                lambda new: unprivileged.unpack(content, image, new / _FILES),
             )
+            return place / _FILES
+        storage = driver(state)
+        unpack_layers(content, image, storage)
         lowers = storage.image(chain).lowers
         if len(lowers) == 1:
             return lowers[0]
-        directory = state.directory("cache", "rootfs")
-        place = directory / chain.removeprefix("sha256:")
-        with Locks(directory / ".lock").held(place.name):
-            if not place.is_dir():
-                _join(storage, chain, place)
-    return place
+        return _kept(state, _name(chain), lambda new: _join(storage, chain, new))
 
 
 def prune(state: State, kept: Container[str]) -> int:
@@ -65,7 +72,7 @@ def prune(state: State, kept: Container[str]) -> int:
     directory = state.data / "cache/rootfs"
     freed = 0
     for place in sorted(directory.glob("[!.]*")):
-        if f"sha256:{place.name}" not in kept:
+        if f"sha256:{place.name.partition('-')[0]}" not in kept:
             with Locks(directory / ".lock").held(place.name):
                 freed += measure(place)
                 old = _unfinished(place)
@@ -94,29 +101,49 @@ def bootstrap_busybox(state: State) -> Path:
     return flatten(state, image)
 
 
-def _join(storage: Driver, chain: str, place: Path) -> None:
-    """Put the files of all layers into a new directory."""
+def _kept(state: State, name: str, fill: Callable[[Path], None]) -> Path:
+    """The directory of that name, filled first when it is not there yet."""
     from runtime import teardown
+    from runtime.storage.locks import Locks
+
+    directory = state.directory("cache", "rootfs")
+    place = directory / name
+    with Locks(directory / ".lock").held(name):
+        if place.is_dir():
+            return place
+        new = _unfinished(place)
+        # One that was killed may have left it.
+        teardown.remove_tree(str(new))
+        try:
+            new.mkdir()
+            fill(new)
+            new.rename(place)
+        except OSError as error:
+            raise ImageError(f"can't make {place}: {error.strerror}", "check the disk") from error
+        finally:
+            teardown.remove_tree(str(new))
+    return place
+
+
+def _join(storage: Driver, chain: str, new: Path) -> None:
+    """Put the files of all layers into a new directory."""
     from runtime.storage import tree
     from runtime.storage.store import like, opened
 
-    new = _unfinished(place)
-    container = f"rootfs-{place.name[:12]}"
-    # One that was killed may have left these.
-    teardown.remove_tree(str(new))
+    container = f"rootfs-{_name(chain)[:12]}"
+    # One that was killed may have left it.
     storage.remove(container)
     storage.create(container, chain)
     try:
-        new.mkdir()
         with storage.opened(container) as source, opened(new) as target:
             tree.copy(source, target)
             like(new, Path(f"/proc/self/fd/{source}"))
-        new.rename(place)
-    except OSError as error:
-        raise ImageError(f"can't make {place}: {error.strerror}", "check the disk") from error
     finally:
         storage.remove(container)
-        teardown.remove_tree(str(new))
+
+
+def _name(chain: str) -> str:
+    return chain.removeprefix("sha256:")
 
 
 def _unfinished(place: Path) -> Path:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from tare.owners import Owners
+
 _MAGIC = b"070701"
 _FIELDS = 13
 _HEADER = len(_MAGIC) + 8 * _FIELDS
@@ -96,22 +98,27 @@ def read(data: bytes) -> Iterator[Entry]:
 
 
 def tree(root: Path) -> Iterator[Entry]:
-    """Every file below a directory, in sorted order, as entries; owners, modes and hard links are kept."""
+    """Every file below a directory, in sorted order, as entries.
+
+    Hard links are kept, and owners and modes, which are those of its image; see `tare.owners`.
+    """
+    owners = Owners.of(root)
     numbers: dict[tuple[int, int], int] = {}
     for path in walk(str(root)):
-        about = os.lstat(path)
+        found = os.lstat(path)
         name = os.path.relpath(path, root)
-        data, inode, nlink = b"", 0, about.st_nlink
-        if stat.S_ISLNK(about.st_mode):
+        about = owners.status(name, found)
+        data, inode, nlink = b"", 0, found.st_nlink
+        if stat.S_ISLNK(about.mode):
             data = os.fsencode(Path(path).readlink())
-        elif stat.S_ISREG(about.st_mode):
-            nlink, key = about.st_nlink, (about.st_dev, about.st_ino)
+        elif stat.S_ISREG(about.mode):
+            key = (found.st_dev, found.st_ino)
             if key not in numbers:
                 data = Path(path).read_bytes()
             if nlink > 1:
                 inode = numbers.setdefault(key, len(numbers) + 1)
-        number = (os.major(about.st_rdev), os.minor(about.st_rdev)) if about.st_rdev else (0, 0)
-        yield Entry(name, about.st_mode, data, about.st_uid, about.st_gid, number, nlink, inode)
+        number = os.major(about.device), os.minor(about.device)
+        yield Entry(name, about.mode, data, about.uid, about.gid, number, nlink, inode)
 
 
 def walk(top: str) -> Iterator[str]:

@@ -49,6 +49,7 @@ def doctor(state: State) -> list[tuple[str, bool, str]]:
         ("firmware", lambda: str(find_uefi().code)),
         ("mkfs.erofs", lambda: require("mkfs.erofs", "erofs-utils")),
         ("mksquashfs", lambda: require("mksquashfs", "squashfs-tools")),
+        ("fakeroot", lambda: require("fakeroot", "fakeroot")),
         ("libvirt daemon", _daemon),
         ("ksm", memory.ksm),
         ("huge pages", _huge_pages),

@@ -3,7 +3,9 @@
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
+from tare import owners
 from vm_baseline.errors import HypervisorError
 
 _PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
@@ -15,14 +17,27 @@ def run(
     package: str,
     environment: dict[str, str] | None = None,
     given: str | None = None,
+    tree: Path | None = None,
 ) -> str:
-    """Run a tool for its output, with the text that is given as its standard input.
+    """Run a tool for its output.
+
+    Args:
+        tool: the program.
+        arguments: its.
+        package: that has it.
+        environment: variables besides ours.
+        given: its standard input.
+        tree: a directory whose files it sees as they are in their image, see `tare.owners`.
 
     Raises:
         HypervisorError: it is missing or fails.
     """
+    command = [require(tool, package), *arguments]
+    if tree and (shown := owners.command(tree)):
+        require("fakeroot", "fakeroot")
+        command = [*shown, *command]
     done = subprocess.run(
-        [require(tool, package), *arguments], capture_output=True, text=True, check=False, input=given,
+        command, capture_output=True, text=True, check=False, input=given,
         env={**os.environ, "PATH": _PATH, "LC_ALL": "C", **(environment or {})},
     )  # fmt: skip
     if done.returncode:

@@ -199,7 +199,7 @@ class VirtualMachine:
     @contextmanager
     def pulled(self, image: Image, reference: str) -> Iterator[Prepared]:
         """As `tarebox pull` and `tarevm build` do, into an empty state."""
-        with pulled_alone(self._lab, reference) as (state, stored):
+        with pulled_alone(self._lab, reference, flatten) as (state, stored):
             fetched = replace(image, rootfs=flatten(state, stored), stored=stored)
             try:
                 yield self.prepare(fetched, fresh=True)

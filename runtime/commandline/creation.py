@@ -4,6 +4,7 @@ import argparse
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,13 +97,15 @@ def find(store: "ImageStore", driver: "Driver", options: argparse.Namespace) -> 
     def bring() -> "StoredImage":
         from runtime.commandline.transfers import progress
         from runtime.image.fetching import fetch
+        from runtime.image.layers import unpack_layers
 
         if not options.quiet:
             print(f"pulling {options.image}", file=sys.stderr)
         # What goes to standard output is the container's.
         quiet = options.quiet or not sys.stderr.isatty()
         with progress("", "", quiet=quiet) as tell:
-            return fetch(store, driver, options.image, platform=platform, progress=tell).image
+            unpack = partial(unpack_layers, store.content, driver=driver)
+            return fetch(store, unpack, options.image, platform=platform, progress=tell).image
 
     return finding.find(store, options.image, platform=platform, pull=options.pull, fetch=bring)
 

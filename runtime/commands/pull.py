@@ -1,6 +1,7 @@
 """`tarebox pull`: brings an image from a registry."""
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tare.state import State
@@ -26,13 +27,15 @@ def run(options: argparse.Namespace, state: State) -> int:
     """Pull it, unpack its layers and print what it is called."""
     from runtime.commandline.transfers import progress
     from runtime.image.fetching import fetch
+    from runtime.image.layers import unpack_layers
     from runtime.image.platform import Platform
     from runtime.image.reference import Reference
     from runtime.image.registry import Session
     from runtime.image.store import ImageStore
     from runtime.storage import registry
 
-    store, driver = ImageStore(state), registry.driver(state)
+    store = ImageStore(state)
+    unpack = partial(unpack_layers, store.content, driver=registry.driver(state))
     platform = Platform.parse(options.platform) if options.platform else None
     reference = Reference.parse(options.name)
     with Session() as session:
@@ -42,7 +45,7 @@ def run(options: argparse.Namespace, state: State) -> int:
             if not options.quiet:
                 print(f"{asked.digest or asked.tag}: Pulling from {asked.path}", flush=True)
             with progress("Pull complete", "Already exists", quiet=options.quiet) as tell:
-                fetched = fetch(store, driver, name, session=session, platform=platform, progress=tell)
+                fetched = fetch(store, unpack, name, session=session, platform=platform, progress=tell)
             if not options.quiet:
                 print(f"Digest: {fetched.image.root.digest}")
                 status = "Downloaded newer image for" if fetched.is_new else "Image is up to date for"

@@ -3,14 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from runtime.image.layers import unpack_layers
 from runtime.image.model import Descriptor
 from runtime.image.platform import Platform
 from runtime.image.reference import Reference
 from runtime.image.registry import Session
 from runtime.image.store import ImageStore, StoredImage
 from runtime.image.transfer import pull
-from runtime.storage.protocol import Driver
 from tare.errors import ImageError, UsageError
 
 
@@ -29,7 +27,7 @@ class Fetched:
 
 def fetch(
     store: ImageStore,
-    driver: Driver,
+    unpack: Callable[[StoredImage], object],
     name: str,
     *,
     session: Session | None = None,
@@ -40,7 +38,7 @@ def fetch(
 
     Args:
         store: where to.
-        driver: where its layers are unpacked.
+        unpack: unpacks its layers.
         name: with a tag, `latest` when there is none, or a digest.
         session: connections to registries; ones of its own when None.
         platform: the one wanted of an index; this host's when None.
@@ -53,7 +51,7 @@ def fetch(
     """
     if session is None:
         with Session() as opened:
-            return fetch(store, driver, name, session=opened, platform=platform, progress=progress)
+            return fetch(store, unpack, name, session=opened, platform=platform, progress=progress)
     reference = Reference.parse(name).tagged()
     if reference.digest:
         reference = replace(reference, tag="")
@@ -70,7 +68,7 @@ def fetch(
         before = _root(store, str(reference))
         # Only what can be unpacked gets a name.
         image = store.read(pulled.root, platform)
-        unpack_layers(store.content, image, driver)
+        unpack(image)
         store.add(pulled.root, [str(reference)])
         return Fetched(store.get(str(reference), platform), before != pulled.root)
 

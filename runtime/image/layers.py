@@ -13,14 +13,13 @@ from runtime.storage.protocol import Driver
 from tare.errors import ImageError
 
 
-def unpack_layers(content: Content, image: StoredImage, driver: Driver, *, owners: bool = True) -> str | None:
+def unpack_layers(content: Content, image: StoredImage, driver: Driver) -> str | None:
     """Make sure that all layers of an image are unpacked.
 
     Args:
         content: where the packed layers are.
         image: whose layers.
         driver: where they are unpacked.
-        owners: whether files get their owners where there are several, see runtime.image.unpack.
 
     Returns:
         The chain id of all of them, for Driver.create; None for an image without layers.
@@ -29,13 +28,13 @@ def unpack_layers(content: Content, image: StoredImage, driver: Driver, *, owner
         ImageError: a layer is missing, broken or hostile, or the disk is full.
     """
     user_namespace = not userns.is_initial()
-    owners = owners and userns.has_range()
+    owners = userns.has_range()
     below: str | None = None
     layers = zip(image.layers, image.manifest.layers, image.config.diff_ids, strict=True)
     for chain_id, layer, diff_id in layers:
         if not driver.has_layer(chain_id):
-            fill = partial(
-                _fill,
+            unpacked = partial(
+                fill,
                 content,
                 layer,
                 diff_id=diff_id,
@@ -43,12 +42,23 @@ def unpack_layers(content: Content, image: StoredImage, driver: Driver, *, owner
                 user_namespace=user_namespace,
                 owners=owners,
             )
-            driver.add_layer(chain_id, below, fill)
+            driver.add_layer(chain_id, below, unpacked)
         below = chain_id
     return below
 
 
-def _fill(content: Content, layer: Descriptor, directory: Path, **options: Any) -> None:
+def fill(content: Content, layer: Descriptor, directory: Path, **options: Any) -> None:
+    """Unpack a layer into an empty directory.
+
+    Args:
+        content: where it is.
+        layer: which.
+        directory: where to.
+        options: of runtime.image.unpack.
+
+    Raises:
+        ImageError: it is missing, broken or hostile, or the disk is full.
+    """
     with content.open(layer.digest) as file:
         try:
             unpack(file, directory, **options)

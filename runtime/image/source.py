@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from tare.image import RootImage
 from tare.state import State
@@ -28,10 +29,9 @@ def stored_image(
 
         def bring() -> StoredImage:
             from runtime.image.fetching import fetch
-            from runtime.storage import registry
 
             tell(f"pulling {name}")
-            return fetch(store, registry.driver(state), name, platform=wanted).image
+            return fetch(store, partial(flatten, state), name, platform=wanted).image
 
         image = finding.find(store, name, platform=wanted, pull=pull, fetch=bring)
         config = image.config

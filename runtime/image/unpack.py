@@ -25,9 +25,11 @@ from tare.errors import ImageError
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _ODD = re.compile(rb"(?:^|/)\.{0,2}(?:/|$)")
-_WHITEOUT = b".wh."
+WHITEOUT = b".wh."
+"""What the name of a file begins with that says that another is gone (layer.md, "Whiteouts")."""
 _OPAQUE = b".wh..wh..opq"
 _AUFS = b".wh..wh."
+_READABLE = {b"0": 0o600, b"5": 0o700}
 _TIMES = (1 << 62) * 1_000_000_000
 _PATH_MAX = 4096
 _CHECK_SPACE_AFTER = 64 << 20
@@ -65,6 +67,7 @@ def unpack(
     lower: Sequence[Path] = (),
     user_namespace: bool = False,
     owners: bool = True,
+    tell: Callable[[bytes, Member], object] | None = None,
     limits: Limits = LIMITS,
 ) -> Unpacked:
     """Unpack a layer into an empty directory, with overlay whiteouts; after an error remove the directory.
@@ -76,7 +79,9 @@ def unpack(
         lower: directories of the layers below, top first: where a layer leaves out a directory that its files
             are in, as builders may, that directory gets the owner and mode it has below.
         user_namespace: whether an overlay in a user namespace is to use it (`user.overlay.*`).
-        owners: whether owners are set; an ordinary user can't.
+        owners: whether owners are set.
+        tell: called with the path and header of each member where an ordinary user unpacks, to whom all files
+            are given then: they can read each, and devices are empty files.
         limits: what it may grow to.
 
     Raises:
@@ -86,7 +91,7 @@ def unpack(
     try:
         directories = Directories(directory)
         try:
-            unpacker = _Unpacker(stream, directories, lower, user_namespace, owners)
+            unpacker = _Unpacker(stream, directories, lower, user_namespace, owners and not tell, tell)
             entries = unpacker.run(limits.entries)
             found = stream.finish()
         finally:
@@ -108,12 +113,14 @@ class _Unpacker:
         lower: Sequence[Path],
         user_namespace: bool,
         owners: bool,
+        tell: Callable[[bytes, Member], object] | None,
     ) -> None:
         self._stream = stream
         self._directories = directories
         self._lower = lower
         self._opaque = opaque(user_namespace)
         self._owners = owners
+        self._tell = tell
         self._times: dict[bytes, int] = {}
         self._unchecked = 0
         self.skipped: list[str] = []
@@ -146,7 +153,7 @@ class _Unpacker:
         return entries
 
     def _unpack(self, member: Member) -> None:
-        path = _relative(member.name)
+        path = relative(member.name)
         parent, _, name = path.rpartition(b"/")
         maker = self._makers.get(member.kind)
         if maker is None:
@@ -158,14 +165,16 @@ class _Unpacker:
         if directory is None:
             self._directories.trim()
             directory = self._parent(parent)
-        if name.startswith(_WHITEOUT):
+        if name.startswith(WHITEOUT):
             self._stream.skip(member.size)
             self._whiteout(directory, name)
-            return
-        try:
-            maker(member, path, directory, name)
-        except FileExistsError:
-            self._replace(member, path, directory, name)
+        else:
+            try:
+                maker(member, path, directory, name)
+            except FileExistsError:
+                self._replace(member, path, directory, name)
+        if self._tell:
+            self._tell(path, member)
 
     def _replace(self, member: Member, path: bytes, directory: int, name: bytes) -> None:
         found = os.stat(name, dir_fd=directory, follow_symlinks=False)
@@ -195,6 +204,8 @@ class _Unpacker:
             raise ImageError("a layer has something else than a directory as its root", _BROKEN)
         self._finish(self._directories.root, member)
         self._times[b""] = _time(member)
+        if self._tell:
+            self._tell(b"", member)
 
     def _regular(self, member: Member, _: bytes, directory: int, name: bytes) -> None:
         file = os.open(name, _CREATE, 0o600, dir_fd=directory)
@@ -226,7 +237,7 @@ class _Unpacker:
         self._finish_node(directory, name, member)
 
     def _hard_link(self, member: Member, _: bytes, directory: int, name: bytes) -> None:
-        parent, _, target = _relative(member.link).rpartition(b"/")
+        parent, _, target = relative(member.link).rpartition(b"/")
         try:
             source = self._directories.open(parent)
             os.link(target, name, src_dir_fd=source, dst_dir_fd=directory, follow_symlinks=False)
@@ -241,14 +252,17 @@ class _Unpacker:
         try:
             os.mknod(name, kind | 0o600, member.device, dir_fd=directory)
         except PermissionError:
-            self.skipped.append(f"device {os.fsdecode(path)}")
+            if self._tell:
+                os.close(os.open(name, _CREATE, 0o600, dir_fd=directory))
+            else:
+                self.skipped.append(f"device {os.fsdecode(path)}")
             return
         self._finish_node(directory, name, member)
         # The node was made just now, so there is no symbolic link to follow.
         os.chmod(name, member.mode, dir_fd=directory)
 
     def _is_target(self, member: Member, found: os.stat_result) -> bool:
-        parent, _, target = _relative(member.link).rpartition(b"/")
+        parent, _, target = relative(member.link).rpartition(b"/")
         source = self._directories.open(parent)
         return os.path.samestat(os.stat(target, dir_fd=source, follow_symlinks=False), found)
 
@@ -268,7 +282,7 @@ class _Unpacker:
             os.fchown(file, member.uid, member.gid)
         if member.attributes:
             self._note(member, set_attributes(file, member.attributes))
-        os.fchmod(file, member.mode)
+        os.fchmod(file, member.mode | (_READABLE[member.kind] if self._tell else 0))
 
     def _finish_node(self, directory: int, name: bytes, member: Member) -> None:
         if self._owners:
@@ -289,7 +303,7 @@ class _Unpacker:
             return
         if name.startswith(_AUFS):
             return
-        hidden = name.removeprefix(_WHITEOUT)
+        hidden = name.removeprefix(WHITEOUT)
         if hidden in (b"", b".", b".."):
             raise ImageError(f"a layer has a whiteout {shown(name)} that names no file", _BROKEN)
         try:
@@ -358,7 +372,7 @@ class _Unpacker:
             return
 
 
-def _relative(name: bytes) -> bytes:
+def relative(name: bytes) -> bytes:
     """A name as a path below the root, as all tools take it: a slash in front or a dot between says nothing.
 
     Raises:

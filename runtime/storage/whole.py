@@ -41,17 +41,7 @@ class Whole(Store):
 
     def _fill_layer(self, new: Path, parent: Path | None, unpack: Callable[[Path], None]) -> None:
         self._grow(new / "fs", parent)
-        # Inside, as nothing can be moved into a subvolume, under a name that no layer has.
-        added = new / "fs" / f".added-{os.urandom(8).hex()}"
-        added.mkdir()
-        like(added, parent)
-        unpack(added)
-        with opened(added) as source, opened(new / "fs") as target:
-            _merge(source, target)
-            status = added.stat()
-        like(new / "fs", added)
-        teardown.remove_tree(str(added))
-        os.utime(new / "fs", ns=(status.st_atime_ns, status.st_mtime_ns))
+        add(new / "fs", unpack)
         (new / "bytes").write_text(str(measure(new / "fs", unshared=True)))
 
     def _fill_container(self, new: Path, lowers: tuple[Path, ...], owner: Owner) -> None:
@@ -62,6 +52,30 @@ class Whole(Store):
     def _grow(self, fs: Path, origin: Path | None) -> None:
         """Make `fs`, with all that is in its origin."""
         raise NotImplementedError
+
+
+def add(files: Path, unpack: Callable[[Path], None]) -> None:
+    """Put a layer over the tree that it changes.
+
+    Args:
+        files: the tree.
+        unpack: fills a directory with the layer, whiteouts as the overlay filesystem has them.
+
+    Raises:
+        OSError: something can't be read or written.
+        TareError: what `unpack` raises.
+    """
+    # Inside, as nothing can be moved into a subvolume, under a name that no layer has.
+    added = files / f".added-{os.urandom(8).hex()}"
+    added.mkdir()
+    like(added, files)
+    unpack(added)
+    with opened(added) as source, opened(files) as target:
+        _merge(source, target)
+        status = added.stat()
+    like(files, added)
+    teardown.remove_tree(str(added))
+    os.utime(files, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _merge(source: int, target: int) -> None:
@@ -77,7 +91,9 @@ def _merge(source: int, target: int) -> None:
                         tree.remove(into, name)
                     tree.copy_entry(descriptor, name, into, name)
                     for key in compare.OPAQUE:
-                        tree.remove_attribute(into, name, key)
+                        # An ordinary user may not even remove one that is missing.
+                        if tree.attribute(into, name, key):
+                            tree.remove_attribute(into, name, key)
                     times.append((f"{path}/{name}", entry))
                 else:
                     tree.remove(into, name)

@@ -80,6 +80,7 @@ class User:
             "XDG_RUNTIME_DIR": str(self.runtime),
             "PATH": f"{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin",
             "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
             **environment,
         }
         enter = ["nsenter", f"--mount=/proc/{self._stage}/ns/mnt", f"--wd={self.home}"]

@@ -53,7 +53,7 @@ def populate(rootfs: Path, image: Path, size: int, inodes: int, *, offset: int =
         "mke2fs", "-q", "-F", "-t", "ext4", "-d", str(rootfs), "-m", "0", "-U", name, "-L", label,
         "-N", str(inodes), "-E", f"offset={offset},hash_seed={name},root_owner=0:0,lazy_itable_init=1,"
         "lazy_journal_init=1,nodiscard", str(image), f"{size >> 10}K",
-        package="e2fsprogs", environment={"E2FSPROGS_FAKE_TIME": EPOCH},
+        package="e2fsprogs", environment={"E2FSPROGS_FAKE_TIME": EPOCH}, tree=rootfs,
     )  # fmt: skip
 
 

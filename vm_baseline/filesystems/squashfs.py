@@ -9,7 +9,7 @@ from vm_baseline.tools import run
 def _make(rootfs: Path, dest: Path, _size: int | None) -> None:
     run(
         "mksquashfs", str(rootfs), str(dest), "-noappend", "-quiet", "-no-progress", "-mkfs-time", EPOCH,
-        package="squashfs-tools",
+        package="squashfs-tools", tree=rootfs,
     )  # fmt: skip
 
 
