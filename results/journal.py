@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from results.content import content
 from results.errors import ResultsError
 from results.record import Record
 from results.run import Run, Visited
@@ -141,11 +142,7 @@ def read_journal(path: Path) -> Run:
     Raises:
         ResultsError: the file can't be read, has no whole header, or is broken before its last line.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ResultsError(f"journal {path} can't be read: {error.strerror}") from error
-    lines = data.split(b"\n")[:-1]
+    lines = content(path).split(b"\n")[:-1]
     entries = [_entry(path, number, line) for number, line in enumerate(lines, start=1)]
     if not entries or not isinstance(entries[0].get("run"), dict):
         raise ResultsError(f"journal {path} has no header", "the run was killed before its first sample")

@@ -1,15 +1,12 @@
 """The schema of the `tarebench` block (JSON Schema 2020-12, in schema.json) and its check."""
 
 import json
-import sys
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from jsonschema import Draft202012Validator, TypeChecker, ValidationError, validators
-from jsonschema.exceptions import best_match
-from jsonschema.protocols import Validator
+from jsonschema_rs import Draft202012Validator, ValidationError
 
 from results.errors import ResultsError
 from results.record import Record
@@ -44,10 +41,9 @@ def validate_record(record: Record) -> None:
     _check(_validators()[1], record.as_json())
 
 
-def _check(validator: Validator, instance: Any) -> None:
-    error = best_match(validator.iter_errors(instance))
-    if error is not None:
-        raise _broken(error.json_path, _one_line(error))
+def _check(validator: Draft202012Validator, instance: Any) -> None:
+    for error in validator.iter_errors(instance):
+        raise _broken(_json_path(error), _one_line(error))
 
 
 def _check_subjects(block: Mapping[str, Any]) -> None:
@@ -67,23 +63,19 @@ def _broken(path: str, message: str) -> ResultsError:
     return ResultsError(f"results break the schema at {path}: {message}")
 
 
+def _json_path(error: ValidationError) -> str:
+    """Where it is, as RFC 9535 spells it."""
+    return "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path)
+
+
 def _one_line(error: ValidationError) -> str:
     message = " ".join(error.message.split())
     return message if len(message) <= _MESSAGE_LIMIT else f"{message[: _MESSAGE_LIMIT - 1]}…"
 
 
 @cache
-def _validators() -> tuple[Validator, Validator]:
-    """Validators of a block and of one record."""
+def _validators() -> tuple[Draft202012Validator, Draft202012Validator]:
+    """Validators of a block and of one record; what JSON has no numbers for is none to them."""
     schema = json.loads(files("results").joinpath("schema.json").read_text(encoding="utf-8"))
-    checker = Draft202012Validator.TYPE_CHECKER.redefine("number", _is_finite_number)
-    finite = validators.extend(  # type: ignore[no-untyped-call]
-        Draft202012Validator, type_checker=checker
-    )
-    return finite(schema), finite({"$defs": schema["$defs"], "$ref": "#/$defs/record"})
-
-
-def _is_finite_number(_: TypeChecker, value: Any) -> bool:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return False
-    return abs(value) <= sys.float_info.max
+    record = {"$defs": schema["$defs"], "$ref": "#/$defs/record"}
+    return Draft202012Validator(schema), Draft202012Validator(record)

@@ -6,6 +6,7 @@ hierarchical data (3.8), resampling cases in regression (6.2.4). No sample is ev
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -76,15 +77,16 @@ def ratio(numerator: Samples, denominator: Samples) -> Estimate:
     above, below = _passes(numerator), _passes(denominator)
     if min(part.min() for part in below) <= 0:
         raise ResultsError("a ratio needs a denominator above zero")
-    generator = _generator()
-    draws_above = _draw_passes(len(above), generator)
-    draws_below = draws_above if common else _draw_passes(len(below), generator)
     all_above, all_below = np.concatenate(above), np.concatenate(below)
-    return _estimate(
-        float(np.median(all_above) / np.median(all_below)),
-        _medians(above, draws_above, generator) / _medians(below, draws_below, generator),
-        min(len(all_above), len(all_below)),
-    )
+    if len(above) == len(below) == 1:
+        resampled = _plain_medians(all_above, _SEED) / _plain_medians(all_below, _SEED + 1)
+    else:
+        generator = _generator()
+        draws_above = _draw_passes(len(above), generator)
+        draws_below = draws_above if common else _draw_passes(len(below), generator)
+        resampled = _medians(above, draws_above, generator) / _medians(below, draws_below, generator)
+    value = float(np.median(all_above) / np.median(all_below))
+    return _estimate(value, resampled, min(len(all_above), len(all_below)))
 
 
 def slope(points: Sequence[tuple[float, float]]) -> Estimate:
@@ -144,6 +146,21 @@ def _medians(passes: list[_Floats], draws: _Indices, generator: np.random.Genera
     flat = values.reshape(len(draws), -1)
     medians: _Floats = np.nanmedian(flat, axis=1) if ragged else np.median(flat, axis=1)
     return medians
+
+
+def _plain_medians(values: _Floats, seed: int) -> _Floats:
+    """Medians of resamples of one pass, found by their places among the sorted values."""
+    below, above = _middle_places(len(values), seed)
+    ordered = np.sort(values)
+    medians: _Floats = (ordered[below] + ordered[above]) / 2
+    return medians
+
+
+@lru_cache
+def _middle_places(count: int, seed: int) -> tuple[_Indices, _Indices]:
+    """Of each resample of so many values the places of the middle one, or of both."""
+    places = np.sort(np.random.default_rng(seed).integers(count, size=(RESAMPLES, count)), axis=1)
+    return places[:, (count - 1) // 2].copy(), places[:, count // 2].copy()
 
 
 def _slopes(x: _Floats, y: _Floats) -> _Floats:

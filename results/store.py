@@ -3,11 +3,11 @@
 import gzip
 import json
 import re
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from results.content import content
 from results.errors import ResultsError
 from results.files import write
 from results.journal import read_journal
@@ -45,17 +45,17 @@ class Store:
         """
         if path.suffix == ".jsonl":
             return read_journal(path)
-        content = _read(path)
-        if not isinstance(content, dict) or _BLOCK not in content:
+        results = _read(path)
+        if not isinstance(results, dict) or _BLOCK not in results:
             raise ResultsError(
                 f"{path} has no `{_BLOCK}` block",
                 "give a results file that Tarebench wrote, or run `tarebench run`",
             )
         try:
-            validate(content[_BLOCK])
+            validate(results[_BLOCK])
         except ResultsError as error:
             raise ResultsError(f"{path}: {error.what}", error.hint) from error
-        return Run.from_json(content[_BLOCK])
+        return Run.from_json(results[_BLOCK])
 
     def latest(self) -> Path:
         """The file of the run written last; a killed run's journal counts.
@@ -109,8 +109,8 @@ class Store:
         block = run.as_json()
         validate(block)
         path = path or self.path_for(run.id)
-        content = {**(benchmark_json or {"benchmarks": []}), _BLOCK: block}
-        data = json.dumps(content, allow_nan=False, indent=1, default=str).encode() + b"\n"
+        results = {**(benchmark_json or {"benchmarks": []}), _BLOCK: block}
+        data = json.dumps(results, allow_nan=False, indent=1, default=str).encode() + b"\n"
         write(path, gzip.compress(data, mtime=0) if path.suffix == ".gz" else data, force=force)
         return path
 
@@ -123,10 +123,6 @@ def _checked(run_id: str) -> str:
 
 def _read(path: Path) -> Any:
     try:
-        data = path.read_bytes()
-        return json.loads(gzip.decompress(data) if path.suffix == ".gz" else data)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ResultsError(f"{path} can't be read: {reason}") from error
+        return json.loads(content(path))
     except (ValueError, RecursionError) as error:
         raise ResultsError(f"{path} is no JSON: {error}") from error
