@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from bench import export, tune
+from bench import compare, export, tune
 from tare.errors import ExitCode, TareError, UsageError
 from tare.state import State
 
@@ -191,6 +191,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_places(report)
     report.set_defaults(perform=_report)
 
+    compare.add(commands)
     export.add(commands)
     tune.add(commands)
     doctor = commands.add_parser("doctor", help="say what this host can and can't do")

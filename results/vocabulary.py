@@ -329,3 +329,31 @@ VOCABULARY = (
 def find(scenario: str, metric: str) -> Metric | None:
     """The entry of that metric, or None for a metric of a newer or local scenario."""
     return next((entry for entry in VOCABULARY if (entry.scenario, entry.name) == (scenario, metric)), None)
+
+
+_EXACT = frozenset(
+    {
+        *((scenario, "") for scenario in ("hardware", "image-size", "isolation", "portability")),
+        ("memory-limit", "host-kills"),
+        ("memory-limit", "goes-on"),
+    }
+)
+_NEITHER = frozenset(
+    {
+        ("hardware", "drivers"),
+        ("hardware", "interrupts"),
+        ("hardware", "seen"),
+        ("image-size", "virtual"),
+        ("isolation", "shared-kernel"),
+    }
+)
+
+
+def is_exact(scenario: str, metric: str) -> bool:
+    """Whether it is counted, not timed: the same twice where nothing has changed."""
+    return bool({(scenario, ""), (scenario, metric)} & _EXACT)
+
+
+def is_judged(scenario: str, metric: str) -> bool:
+    """Whether more or less of it is better at all."""
+    return (scenario, metric) not in _NEITHER

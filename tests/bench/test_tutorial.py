@@ -9,8 +9,9 @@ TUTORIAL = Path(__file__).parents[2] / "docs/tutorial.md"
 _BLOCKS = re.compile(r"^```sh\n(.*?)^```\n```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def blocks() -> list[tuple[str, str]]:
-    return _BLOCKS.findall(TUTORIAL.read_text())
+def blocks(document: Path = TUTORIAL) -> list[tuple[str, str]]:
+    """Commands, and what they print."""
+    return _BLOCKS.findall(document.read_text())
 
 
 def pattern(text: str) -> str:

@@ -1,0 +1,65 @@
+"""Runs whose truth is known and whose noise is real: drawn from the passes of a recorded one."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+import results
+from results import Record, Run
+from results.store import Store
+
+RECORDED = Path(results.__path__[0]) / "recorded"
+_PROFILE = "standard"
+
+
+def recorded() -> Run:
+    """The recorded run of the standard profile, or another where there is none."""
+    store = Store(RECORDED)
+    runs = [store.load(path) for path in sorted(RECORDED.glob("*.json*"))]
+    return max(runs, key=lambda run: (run.profile == _PROFILE, len(run.records)))
+
+
+def drawn(run: Run, name: str, generator: np.random.Generator, passes: int | None = None) -> Run:
+    """Passes drawn with replacement, each with all subjects that were asked in it.
+
+    Args:
+        run: whose passes they are.
+        name: the new run's id.
+        generator: of the draws.
+        passes: how many of each scenario that has several; as many as it has by default.
+    """
+    visits: dict[str, dict[int, list[Record]]] = {}
+    for record in run.records:
+        if not record.warm_up:
+            visits.setdefault(record.scenario, {}).setdefault(record.pass_, []).append(record)
+    records = tuple(
+        replace(record, pass_=place)
+        for made in visits.values()
+        for place, number in enumerate(
+            generator.choice(list(made), size=passes if passes and len(made) > 1 else len(made)), start=1
+        )
+        for record in made[int(number)]
+    )
+    return replace(run, id=name, records=records)
+
+
+def slowed(run: Run, subject: str, share: float) -> Run:
+    """As if each start of the subject had taken longer by that share of its median time to first output."""
+    starts = [record for record in run.records if (record.scenario, record.metric) == ("startup", "time")]
+    first = [
+        sample
+        for record in starts
+        if (record.subject, record.phase) == (subject, "first-output")
+        for sample in record.samples
+    ]
+    spin = share * float(np.median(first))
+    return replace(
+        run,
+        records=tuple(
+            replace(record, samples=tuple(sample + spin for sample in record.samples))
+            if (record.scenario, record.metric, record.subject) == ("startup", "time", subject)
+            else record
+            for record in run.records
+        ),
+    )

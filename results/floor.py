@@ -1,0 +1,89 @@
+"""How large a change must be to count: the noise that two runs measured of themselves."""
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from statistics import median
+
+from results.pairing import Identity, Pair, medians
+from results.run import Run
+from results.significance import LEVEL, rank_sum
+from results.vocabulary import is_exact
+from tare.errors import UsageError
+
+MINIMUM = 0.02
+"""No threshold is smaller, unless it is given."""
+MINIMUM_BYTES = 0.01
+"""Of sizes that are exact but for the blocks they are counted in and the times in archives."""
+
+
+class Floors:
+    """The thresholds of the metrics of two runs, as shares of the smaller value.
+
+    Args:
+        base: one run.
+        new: the other.
+        given: thresholds by name (`startup`, `startup/time`, `startup/time/exit`); the longest name counts.
+
+    Raises:
+        UsageError: a name is no metric's of these runs.
+    """
+
+    def __init__(self, base: Run, new: Run, given: Mapping[str, float]) -> None:
+        self._given = given
+        self._controls = (_controls(base), _controls(new))
+        names = {name for run in (base, new) for name in _names(run)} if given else set()
+        for name in given:
+            if name not in names:
+                raise UsageError(
+                    f"no metric of these runs is called {name!r}", "`--format json` has all their names"
+                )
+
+    def of(self, pair: Pair) -> float:
+        """The threshold of one metric."""
+        name = pair.identity.name
+        fitting = [each for each in self._given if name == each or name.startswith(f"{each}/")]
+        if fitting:
+            return self._given[max(fitting, key=len)]
+        if is_exact(pair.identity.scenario, pair.identity.metric):
+            least = MINIMUM_BYTES if pair.identity.unit == "B" else 0.0
+            return max(least, *(_extent(side.values()) for side in (pair.base, pair.new)))
+        control = [found.get(replace(pair.identity, subject=""), 0.0) for found in self._controls]
+        drift = [_drift(list(side.values())) for side in (pair.base, pair.new)]
+        return max(MINIMUM, math.expm1(max(*control, *drift)))
+
+
+def _names(run: Run) -> Iterator[str]:
+    for record in run.records:
+        yield from (record.scenario, f"{record.scenario}/{record.metric}", Identity.of(record).name)
+
+
+def _controls(run: Run) -> dict[Identity, float]:
+    """How far the subject that was asked twice lies from itself, in logarithms, by all else of it."""
+    asked = {subject.name: subject.again for subject in run.subjects if subject.again}
+    known = medians(run)
+    found = {}
+    for identity, values in known.items():
+        others = known.get(replace(identity, subject=asked.get(identity.subject, "")))
+        if others:
+            found[replace(identity, subject="")] = _apart(values.values(), others.values())
+    return found
+
+
+def _drift(values: Sequence[float]) -> float:
+    """How far the second half of the passes lies from the first, in logarithms."""
+    half = len(values) // 2
+    return _apart(values[:half], values[-half:]) if half else 0.0
+
+
+def _apart(one: Collection[float], other: Collection[float]) -> float:
+    """By which factor two medians differ, in logarithms; none where a rank test isn't sure of it."""
+    if rank_sum(list(one), list(other)) > LEVEL:
+        return 0.0
+    below, above = sorted((median(one), median(other)))
+    return math.log(above / below) if below > 0 else 0.0
+
+
+def _extent(values: Collection[float]) -> float:
+    """The largest difference between passes as a share of the smallest value."""
+    return (max(values) - min(values)) / min(values) if min(values) > 0 else 0.0
