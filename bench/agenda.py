@@ -120,6 +120,8 @@ class Agenda:
     def _take(self, records: Iterable[Record]) -> None:
         for record in records:
             key = (record.scenario, record.subject)
+            if record.unsupported:
+                continue
             if not record.valid:
                 self._failed.add(key)
             elif _is(record, self._main.get(record.scenario)):

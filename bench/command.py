@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
+from typing import IO
 
 from inotify_simple import INotify, flags
 
@@ -24,6 +25,7 @@ class Command:
         appears: a file the command writes once the instance exists; its writing is the moment "created".
         executor: runs the spawn in one of its threads (which may live in another mount namespace).
         env: the environment, or None for ours.
+        directory: the working directory, or None for ours.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Command:
         appears: Path | None = None,
         executor: Executor | None = None,
         env: Mapping[str, str] | None = None,
+        directory: Path | None = None,
     ) -> None:
         self._who = who
         self._inotify = _watch(appears.parent) if appears else None
@@ -44,8 +47,8 @@ class Command:
         self._pidfd = -1
         try:
             self.timeline = Timeline(started=time.monotonic_ns())
-            spawn = executor.submit(_spawn, argv, write_end, self._errors, env).result if executor else None
-            self.process = spawn() if spawn else _spawn(argv, write_end, self._errors, env)
+            how = (argv, write_end, self._errors, env, directory)
+            self.process = executor.submit(_spawn, *how).result() if executor else _spawn(*how)
             self._pidfd = os.pidfd_open(self.process.pid)
         except OSError as error:
             self.close()
@@ -128,15 +131,25 @@ def run(
     *,
     executor: Executor | None = None,
     env: Mapping[str, str] | None = None,
-    stdin: bytes | None = None,
+    directory: Path | None = None,
+    stdin: bytes | IO[bytes] | None = None,
     timeout: float | None = 60,
     check: bool = True,
 ) -> "subprocess.CompletedProcess[bytes]":
     """Run a command to its end. Raises: SubjectError when missing, failed (with `check`) or too slow."""
+    text = (stdin or b"") if stdin is None or isinstance(stdin, bytes) else None
+    file = None if stdin is None or isinstance(stdin, bytes) else stdin
 
     def call() -> "subprocess.CompletedProcess[bytes]":
         return subprocess.run(
-            argv, input=stdin or b"", capture_output=True, timeout=timeout, check=False, env=env
+            argv,
+            stdin=file,
+            input=text,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+            env=env,
+            cwd=directory,
         )
 
     try:
@@ -160,6 +173,8 @@ def _watch(directory: Path) -> INotify:
 
 
 def _spawn(
-    argv: Sequence[str], stdout: int, stderr: int, env: Mapping[str, str] | None
+    argv: Sequence[str], stdout: int, stderr: int, env: Mapping[str, str] | None, directory: Path | None
 ) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=env)
+    return subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=env, cwd=directory
+    )

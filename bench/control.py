@@ -40,6 +40,10 @@ class Again:
         """The subject's."""
         return self._subject.sizes(image)
 
+    def added(self, image: Image) -> int:
+        """The subject's."""
+        return self._subject.added(image)
+
     def makeup(self, spec: RunSpec) -> Makeup:
         """The subject's."""
         return self._subject.makeup(spec)

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 from bench.lab import Lab
 from bench.peer import Peer
-from bench.sizes import container_sizes
+from bench.sizes import container_sizes, tree_bytes
 from bench.subject import Availability, Image, Instance, Makeup, Prepared, RunSpec, Unsupported
 from results import Kind
 
@@ -39,7 +39,7 @@ class CopiedRoot(ABC):
     def makeup(self, spec: RunSpec) -> Makeup:
         """Facts about what such an instance is made of."""
 
-    def prepare(self, image: Image, *, fresh: bool = False) -> Prepared:  # noqa: ARG002 - the copy stays as it is
+    def prepare(self, image: Image, *, fresh: bool = False) -> Prepared:  # noqa: ARG002 - most can't be deployed
         """A copy of the files is the root, without a copy-on-write layer."""
         return Prepared(image, str(self._lab.copy(image)))
 
@@ -52,3 +52,7 @@ class CopiedRoot(ABC):
     def sizes(self, image: Image) -> dict[str, int]:
         """Files and the compressed layer."""
         return container_sizes(image)
+
+    def added(self, image: Image) -> int:
+        """All of its files: nothing is shared."""
+        return tree_bytes(self._lab.second(image).image.rootfs)

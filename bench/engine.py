@@ -1,8 +1,9 @@
 """Container engines with Docker's command line."""
 
 import subprocess
+import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from ipaddress import IPv4Address
@@ -11,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from bench import footprint
+from bench.archive import write_archive
 from bench.foreground import ForegroundInstance
 from bench.imported import new_name
 from bench.lab import Lab
@@ -32,12 +34,19 @@ class EngineInstance(ForegroundInstance):
         options: of `run`.
         spec: what is run.
         kill: the command that ends and removes a container, without its name.
+        save: gives the arguments that save the container of a name in a directory; none without a command.
     """
 
     def __init__(
-        self, program: Program, options: Sequence[str], spec: RunSpec, kill: tuple[str, ...]
+        self,
+        program: Program,
+        options: Sequence[str],
+        spec: RunSpec,
+        kill: tuple[str, ...],
+        save: Callable[[str, Path], tuple[str, ...]] = lambda _name, _directory: (),
     ) -> None:
         self._removal = kill
+        self._save = save
         payload = (*options, spec.prepared.reference, *spec.argv)
         super().__init__(
             program, lambda name, file: ("run", "--rm", "--name", name, "--cidfile", str(file), *payload)
@@ -48,6 +57,9 @@ class EngineInstance(ForegroundInstance):
 
     def _kill(self) -> tuple[str, ...]:
         return (*self._removal, self._name)
+
+    def _checkpoint(self, directory: Path) -> tuple[str, ...]:
+        return self._save(self._name, directory)
 
     def _inspect(self, template: str, *, check: bool = True) -> str:
         done = self._program("inspect", "--format", template, self._name, check=check)
@@ -103,18 +115,9 @@ class ContainerEngine(ABC):
         if not fresh and image in self._imported:
             return self._imported[image]
         tag = new_name()
-        argv = (*self.program.command, "import", "-", tag)
-
-        executor = self.program.executor
+        program = self.program
         with subprocess.Popen(("tar", "-C", str(image.rootfs), "-c", "."), stdout=subprocess.PIPE) as tar:
-
-            def load() -> "subprocess.CompletedProcess[bytes]":
-                environment = self.program.env
-                return subprocess.run(
-                    argv, stdin=tar.stdout, capture_output=True, check=False, env=environment
-                )
-
-            done = executor.submit(load).result() if executor else load()
+            done = program("import", "-", tag, stdin=tar.stdout, timeout=None, check=False)
         if done.returncode or tar.returncode:
             raise SubjectError(f"{self.name} import of {image.name} failed: {done.stderr.decode().strip()}")
         prepared = self._imported[image] = Prepared(image, tag)
@@ -131,7 +134,8 @@ class ContainerEngine(ABC):
 
     def start(self, spec: RunSpec) -> EngineInstance:
         """`run --rm` with the limits asked for."""
-        return EngineInstance(self.program, (*self._options(spec), *self._private(spec)), spec, self._removal)
+        options = (*self._options(spec), *self._private(spec))
+        return EngineInstance(self.program, options, spec, self._removal, self._save)
 
     def _options(self, spec: RunSpec) -> tuple[str, ...]:
         """As a person writes them."""
@@ -150,9 +154,42 @@ class ContainerEngine(ABC):
         """More options, which keep it to places of its own."""
         return ()
 
+    def _save(self, name: str, directory: Path) -> tuple[str, ...]:  # noqa: ARG002 - some have none
+        """Arguments of the command that saves a running container and ends it; none without one."""
+        return ()
+
     def sizes(self, image: Image) -> dict[str, int]:
         """Files and the compressed layer."""
         return container_sizes(image)
+
+    @property
+    @abstractmethod
+    def _storage(self) -> Sequence[Path]:
+        """The directories where it keeps images."""
+
+    def added(self, image: Image) -> int:
+        """By the growth of its storage when the second is loaded after the first."""
+        with self._loaded(image.rootfs):
+            before = self._stored()
+            with self._loaded(image.rootfs, self._lab.second(image).layer):
+                return self._stored() - before
+
+    @contextmanager
+    def _loaded(self, *layers: Path) -> Iterator[None]:
+        """`load` an archive of directories, bottom first; the image goes when the block ends."""
+        name = f"docker.io/{new_name()}"
+        with tempfile.TemporaryDirectory(prefix="tare-", dir=self._lab.directory(volatile=False)) as place:
+            archive = Path(place) / "image.tar"
+            write_archive(layers, name, archive)
+            with archive.open("rb") as file:
+                self.program("load", stdin=file, timeout=None)
+        try:
+            yield
+        finally:
+            self.program("rmi", "--force", name)
+
+    def _stored(self) -> int:
+        return sum(tree_bytes(place) for place in self._storage)
 
     def makeup(self, spec: RunSpec) -> Makeup:
         """The command line that makes it."""

@@ -1,5 +1,6 @@
 """What processes cost their host, read from /proc and from the cgroup they are in."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -99,6 +100,16 @@ def cgroup_cpu(pid: int) -> float | None:
         for line in (v2 / "cpu.stat").read_text().splitlines():
             if line.startswith("usage_usec"):
                 return int(line.split()[1]) / 1e6
+    return None
+
+
+def upper_directory(pid: int) -> Path | None:
+    """What a process writes to its root goes there; None where that is no overlay (proc_pid_mountinfo(5))."""
+    for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines():
+        place, _, kind = line.partition(" - ")
+        found = re.search(r"\bupperdir=([^,]+)", kind)
+        if place.split()[4] == "/" and found:
+            return Path(found[1])
     return None
 
 

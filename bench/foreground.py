@@ -9,9 +9,11 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from subprocess import CompletedProcess
 
+from bench.checkpoint import unsaved
 from bench.command import Command
 from bench.program import Program
-from bench.subject import Footprint
+from bench.sizes import tree_bytes
+from bench.subject import Footprint, Unsupported
 
 _END_TIMEOUT = 20.0
 
@@ -60,6 +62,27 @@ class ForegroundInstance(ABC):
     @abstractmethod
     def footprint(self) -> Footprint:
         """What it costs the host now; the waiting command counts as its manager."""
+
+    def _checkpoint(self, directory: Path) -> tuple[str, ...]:  # noqa: ARG002 - some have none
+        """Arguments of the command that saves it and ends it; none without one."""
+        return ()
+
+    def save(self, directory: Path) -> None:
+        """By the program's own command, where there is one and it can."""
+        arguments = self._checkpoint(directory)
+        if not arguments:
+            raise Unsupported(unsaved(f"{self._program.who} has no command that saves a container"))
+        done = self._program(*arguments, check=False)
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip().splitlines()
+            raise Unsupported(
+                unsaved(f"{self._program.who} says: {said[-1] if said else f'status {done.returncode}'}")
+            )
+
+    @property
+    def _written(self) -> int:
+        """Bytes of the files that were written for it: a bundle, a configuration."""
+        return tree_bytes(Path(self._scratch.name))
 
     def wait(self, timeout: float) -> int:
         """Exit status; the command has removed the container by then."""

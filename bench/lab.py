@@ -8,12 +8,12 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self, TypeVar
 
+from bench.file_copy import copy_files
 from bench.loopback_registry import loopback_registry, publish
 from bench.network import Network
+from bench.second_image import SecondImage, second_image
 from bench.subject import Image, RunSpec
 from runtime import Engine
-from runtime.storage import tree
-from runtime.storage.store import like, opened
 from tare.state import State
 from vm_baseline import Hypervisor
 
@@ -37,6 +37,7 @@ class Lab:
         self.uri = uri
         self._stack = ExitStack()
         self._copies: dict[Image, Path] = {}
+        self._seconds: dict[Image, SecondImage] = {}
         self._published: dict[Image, str] = {}
 
     def __enter__(self) -> Self:
@@ -56,16 +57,20 @@ class Lab:
         """A new directory of the host's disk for a payload that is to have a volume."""
         return self.directory(volatile=False) if spec.volume else None
 
-    def copy(self, image: Image) -> Path:
-        """A copy of the image's files for those who write to them; it is made once."""
+    def copy(self, image: Image, *, fresh: bool = False) -> Path:
+        """A copy of the image's files for those who write to them, one for all unless it is to be `fresh`."""
+        if fresh:
+            return copy_files(image.rootfs, self.directory(volatile=False) / "rootfs")
         if image not in self._copies:
-            target = self.directory(volatile=False) / "rootfs"
-            target.mkdir()
-            with opened(image.rootfs) as source, opened(target) as into:
-                tree.copy(source, into)
-                like(target, image.rootfs)
-            self._copies[image] = target
+            self._copies[image] = self.copy(image, fresh=True)
         return self._copies[image]
+
+    def second(self, image: Image) -> SecondImage:
+        """A second image on the base of that one; it is made once."""
+        if image not in self._seconds:
+            directory = self.directory(volatile=False)
+            self._seconds[image] = self.hold(second_image(self.state, image, directory))
+        return self._seconds[image]
 
     def hold(self, resource: AbstractContextManager[_T]) -> _T:
         """Enter a context that ends with the lab, for what only one subject needs."""

@@ -43,13 +43,18 @@ class OciInstance(ForegroundInstance):
     def _kill(self) -> tuple[str, ...]:
         return ("delete", "--force", self._name)
 
+    def _checkpoint(self, directory: Path) -> tuple[str, ...]:
+        places = ("--image-path", str(directory), "--work-path", str(directory))
+        return ("checkpoint", *places, self._name)
+
     def pid(self) -> int:
         """As the runtime wrote it down."""
         return int(self._file.read_text())
 
     def footprint(self) -> Footprint:
-        """Of the payload; the waiting foreground process counts as its manager."""
-        return footprint.measure(self.pid(), (self._command.process.pid,))
+        """Of the payload; the waiting foreground process counts as its manager, the bundle as its files."""
+        found = footprint.measure(self.pid(), (self._command.process.pid,))
+        return replace(found, disk=self._written)
 
 
 class OciRuntime(CopiedRoot):

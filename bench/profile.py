@@ -79,6 +79,7 @@ _BOOTED_BEFORE = frozenset({"vm-restored", "vm-pool"})
 """They are vm-q35 but for their start."""
 _MANY_STARTS = frozenset(
     {
+        "checkpoint",
         "deploy-registry",
         "move",
         "neighbour",

@@ -49,8 +49,9 @@ class Recorder:
         temperature: Temperature = Temperature.WARM,
         notes: str = "",
         facts: Mapping[str, str] | None = None,
+        always: bool = False,
     ) -> None:
-        """Keep samples of one metric, with what was found beside them."""
+        """Keep samples of one metric, with what was found beside them; with `always` in warm-up too."""
         record = self._record(metric, unit, phase=phase, better=better, notes=notes)
         found = tuple((facts or {}).items())
         self._keep(
@@ -59,7 +60,7 @@ class Recorder:
                 samples=tuple(samples),
                 temperature=temperature,
                 facts=found,
-                warm_up=self.warm_up,
+                warm_up=self.warm_up and not always,
             )
         )
 

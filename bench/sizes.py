@@ -3,6 +3,7 @@
 import functools
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from bench.subject import Image
@@ -30,6 +31,8 @@ def tree_bytes(root: Path) -> int:
     seen: dict[tuple[int, int], int] = {}
     for directory, names, files in os.walk(root):
         for name in (*names, *files):
-            status = (Path(directory) / name).lstat()
-            seen[status.st_dev, status.st_ino] = status.st_blocks * 512
+            # A daemon may be tidying up.
+            with suppress(FileNotFoundError):
+                status = (Path(directory) / name).lstat()
+                seen[status.st_dev, status.st_ino] = status.st_blocks * 512
     return sum(seen.values())

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from results import Kind
 from runtime.image.store import StoredImage
@@ -126,6 +126,11 @@ class Footprint:
     parts: Mapping[str, int] = field(default_factory=dict)
     disk: int | None = None
 
+    @property
+    def memory(self) -> int:
+        """Bytes of its processes and of the host's kernel for it, as far as that tells."""
+        return self.pss + self.parts.get("kernel", 0)
+
 
 @dataclass(frozen=True)
 class Makeup:
@@ -172,6 +177,9 @@ class Instance(Protocol):
     def footprint(self) -> Footprint:
         """What it costs the host now."""
 
+    def save(self, directory: Path) -> None:
+        """Stop it for good, its running state written into an empty directory. Raises: Unsupported."""
+
     def stop(self) -> None:
         """End the payload; idempotent."""
 
@@ -209,5 +217,16 @@ class Subject(Protocol):
     def sizes(self, image: Image) -> dict[str, int]:
         """Bytes of the image in each form this subject uses, by metric of the image-size scenario."""
 
+    def added(self, image: Image) -> int:
+        """Bytes on the host's disk that a second image on the same base takes beside this one."""
+
     def makeup(self, spec: RunSpec) -> Makeup:
         """Facts about what such an instance is made of."""
+
+
+@runtime_checkable
+class Resumes(Protocol):
+    """A subject whose instances go on from what they saved."""
+
+    def resume(self, spec: RunSpec, directory: Path) -> Instance:
+        """Go on from what `Instance.save` wrote of an instance like this, maybe on another host."""

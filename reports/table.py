@@ -120,6 +120,7 @@ _ROWS = (
             _Query("Unpacked on disk", "image-size", "files", "raw"),
             _Query("As shipped: layer or qcow2", "image-size", "oci-layer", "qcow2"),
             _same("With ten instances", "image-size", "instances", "10"),
+            _same("A second image, same base", "image-size", "second-image"),
             _Query("Kernel and initramfs", "image-size", "", "boot"),
         ),
     ),
@@ -132,7 +133,7 @@ _ROWS = (
             _same("Workload, wall time", "cpu", "time", "gzip"),
             _same("Host CPU for it", "cpu", "host-cpu"),
             _same("Memory, idle", "memory", "pss"),
-            _same("Memory, each further", "memory", "slope"),
+            _same("Memory, each further", "memory", "marginal"),
         ),
     ),
     (

@@ -25,9 +25,11 @@ class Metric:
     phases: tuple[tuple[str, str], ...] = ()
 
 
-_INSTANCES = tuple(
-    (str(count), f"MemAvailable lost to {count} idle instance{'s' * (count > 1)}") for count in (1, 2, 4, 8)
-)
+def _instances(meaning: str) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (str(count), f"{meaning} {count} idle instance{'s' * (count > 1)}") for count in (1, 2, 4, 8)
+    )
+
 
 _STARTED_AT_ONCE = (1, 2, 4, 8, 16)
 
@@ -105,6 +107,13 @@ VOCABULARY = (
     ),
     Metric(
         "startup",
+        "first",
+        "s",
+        "First start of a visit",
+        (("first-output", "First start of a visit, call to first output"),),
+    ),
+    Metric(
+        "startup",
         "part",
         "s",
         "Part of a virtual machine's life",
@@ -145,6 +154,7 @@ VOCABULARY = (
     Metric("image-size", "qcow2-compressed", "B", "qcow2 disk image, compressed"),
     Metric("image-size", "virtual", "B", "Disk that the guest sees"),
     Metric("image-size", "oci-layer-zstd", "B", "OCI layer, zstd"),
+    Metric("image-size", "second-image", "B", "Added by a second image on the same base"),
     Metric(
         "image-size",
         "instances",
@@ -182,7 +192,15 @@ VOCABULARY = (
         ),
     ),
     Metric("memory", "cgroup", "B", "Memory charged to an idle instance's cgroup"),
-    Metric("memory", "memavailable", "B", "MemAvailable lost to idle instances", _INSTANCES),
+    Metric("memory", "total", "B", "Memory of idle instances", _instances("Memory of")),
+    Metric("memory", "marginal", "B", "Memory of each further instance"),
+    Metric(
+        "memory",
+        "memavailable",
+        "B",
+        "MemAvailable lost to idle instances",
+        _instances("MemAvailable lost to"),
+    ),
     Metric("memory", "slope", "B", "MemAvailable lost to each further instance"),
     Metric("memory", "density", "1", "Idle instances that would fit into the host's memory"),
     Metric(
@@ -323,6 +341,18 @@ VOCABULARY = (
     ),
     Metric("move", "bytes", "B", "Bytes that were moved"),
     Metric("portability", "couplings", "1", "Things the artifact is bound to"),
+    Metric(
+        "checkpoint",
+        "time",
+        "s",
+        "Time since saving a running instance began",
+        (
+            ("saved", "Running instance to files"),
+            ("moved", "Running instance to files on the other host"),
+            ("resumed", "Running instance to going on there"),
+        ),
+    ),
+    Metric("checkpoint", "bytes", "B", "Bytes saved of a running instance"),
 )
 
 

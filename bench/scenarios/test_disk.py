@@ -47,10 +47,10 @@ def test_disk(subject: Subject, tools: Prepared, recorder: Recorder) -> None:
     spec = RunSpec(tools, _IDLE, volume=_VOLUME)
     try:
         instance = subject.start(spec)
-    except Unsupported:
+    except Unsupported as error:
         with running(subject, replace(spec, volume="")) as rooted:
             _measure("root", rooted, recorder)
-        return
+        raise Unsupported(f"no volume: {error.what}", error.hint) from error
     try:
         instance.wait_ready(recorder.profile.limit)
         for place in _PLACES:

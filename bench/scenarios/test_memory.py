@@ -22,21 +22,21 @@ def test_memory(subject: Subject, prepared: Prepared, recorder: Recorder) -> Non
     with running(subject, spec):
         pass
     before = available()
-    drops: list[tuple[float, float]] = [(0.0, 0.0)]
+    totals: list[tuple[float, float]] = []
     with ExitStack() as stack:
         instances: list[Instance] = []
         for count in recorder.profile.instances:
             while len(instances) < count:
                 instances.append(stack.enter_context(running(subject, spec)))
-            drop = before - available()
-            drops.append((float(count), float(drop)))
-            recorder.add("memavailable", "B", [drop], phase=str(count))
-        footprints = [instance.footprint() for instance in instances]
-    marginal = slope(drops)
-    recorder.add("slope", "B", [marginal.value], notes=_interval(marginal))
-    if marginal.value > 0:
-        fit = psutil.virtual_memory().total / marginal.value
-        recorder.add("density", "1", [int(fit)], better=Better.HIGHER)
+            recorder.add("memavailable", "B", [before - available()], phase=str(count))
+            footprints = [instance.footprint() for instance in instances]
+            total = sum(footprint.memory for footprint in footprints)
+            totals.append((float(count), float(total)))
+            recorder.add("total", "B", [total], phase=str(count))
+    marginal = slope(totals)
+    recorder.add("marginal", "B", [marginal.value], notes=_interval(marginal))
+    fit = psutil.virtual_memory().total / marginal.value
+    recorder.add("density", "1", [int(fit)], better=Better.HIGHER)
     recorder.add("pss", "B", [footprint.pss for footprint in footprints])
     recorder.add("host-cpu", "s", [footprint.cpu for footprint in footprints])
     for part in footprints[0].parts:

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from bench.lab import Lab
 from bench.makeup import container_makeup
 from bench.peer import Peer
 from bench.program import Program
-from bench.sizes import container_sizes
+from bench.sizes import container_sizes, tree_bytes
 from bench.subject import Availability, Footprint, Image, Makeup, Prepared, RunSpec, Unsupported
 from results import Kind
 
@@ -53,6 +54,9 @@ class ContainerdInstance(ForegroundInstance):
     def _kill(self) -> tuple[str, ...]:
         return ("tasks", "kill", "--signal", "SIGKILL", self._name)
 
+    def _checkpoint(self, directory: Path) -> tuple[str, ...]:
+        return ("tasks", "checkpoint", "--exit", "--image-path", str(directory), self._name)
+
     def pid(self) -> int:
         """As the client wrote it down."""
         return int(self._file.read_text())
@@ -60,7 +64,9 @@ class ContainerdInstance(ForegroundInstance):
     def footprint(self) -> Footprint:
         """Of the payload, its shim and the waiting client; the daemon is shared and not counted."""
         payload = self.pid()
-        return footprint.measure(payload, (psutil.Process(payload).ppid(), self._command.process.pid))
+        found = footprint.measure(payload, (psutil.Process(payload).ppid(), self._command.process.pid))
+        snapshot = footprint.upper_directory(payload)
+        return replace(found, disk=tree_bytes(snapshot) if snapshot else None)
 
 
 class Containerd:
@@ -95,16 +101,18 @@ class Containerd:
     def prepare(self, image: Image, *, fresh: bool = False) -> Prepared:
         """Pack the files and `ctr images import` them, once unless `fresh`."""
         if fresh or image not in self._loaded:
-            name = f"docker.io/{new_name()}"
-            program = self.program
-            with tempfile.TemporaryDirectory(
-                prefix="tare-", dir=self._lab.directory(volatile=False)
-            ) as place:
-                archive = Path(place) / "image.tar"
-                write_archive(image.rootfs, name, archive)
-                program("images", "import", str(archive), timeout=None)
-            self._loaded[image] = Prepared(image, name)
+            self._loaded[image] = Prepared(image, self._import(image.rootfs))
         return self._loaded[image]
+
+    def _import(self, *layers: Path) -> str:
+        """`ctr images import` an archive of directories, bottom first; what the image is called."""
+        name = f"docker.io/{new_name()}"
+        program = self.program
+        with tempfile.TemporaryDirectory(prefix="tare-", dir=self._lab.directory(volatile=False)) as place:
+            archive = Path(place) / "image.tar"
+            write_archive(layers, name, archive)
+            program("images", "import", str(archive), timeout=None)
+        return name
 
     def pulled(self, image: Image, reference: str) -> AbstractContextManager[Prepared]:
         """For nothing, as a registry's image is deployed over a network."""
@@ -129,6 +137,16 @@ class Containerd:
     def sizes(self, image: Image) -> dict[str, int]:
         """Files and the compressed layer."""
         return container_sizes(image)
+
+    def added(self, image: Image) -> int:
+        """By the growth of its directory: it keeps a layer packed and unpacked."""
+        self.prepare(image)
+        before = tree_bytes(self._peer.data)
+        name = self._import(image.rootfs, self._lab.second(image).layer)
+        try:
+            return tree_bytes(self._peer.data) - before
+        finally:
+            self.program("images", "rm", "--sync", name)
 
     def makeup(self, spec: RunSpec) -> Makeup:
         """The command line that makes it."""

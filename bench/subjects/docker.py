@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 
 from bench.availability import installed
 from bench.daemon import daemon
@@ -27,6 +28,13 @@ class Docker(ContainerEngine):
             version=("dockerd", "--version"),
             prefix="Docker version ",
         )
+
+    def _save(self, name: str, directory: Path) -> tuple[str, ...]:
+        return ("checkpoint", "create", "--checkpoint-dir", str(directory), name, "saved")
+
+    @property
+    def _storage(self) -> tuple[Path]:
+        return (Peer(self._lab.state, self.name).data,)
 
     @cached_property
     def program(self) -> Program:

@@ -12,6 +12,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 from bench import footprint
+from bench.checkpoint import unsaved
 from bench.command import Command, run
 from bench.lab import Lab
 from bench.subject import Availability, Footprint, Image, Makeup, Prepared, RunSpec, Unsupported
@@ -59,6 +60,10 @@ class HostInstance:
         """Of the process and its descendants, and the CPU time of what was executed beside it."""
         found = footprint.measure(self.pid())
         return replace(found, cpu=found.cpu + self._executed)
+
+    def save(self, directory: Path) -> None:  # noqa: ARG002 - nobody writes there
+        """Nobody does."""
+        raise Unsupported(unsaved("a bare process has nobody who saves it"))
 
     def stop(self) -> None:
         """Kill it."""
@@ -131,6 +136,10 @@ class Host:
 
     def sizes(self, image: Image) -> dict[str, int]:
         """The host has no image format."""
+        raise Unsupported(f"a bare process runs {image.name} from the files themselves")
+
+    def added(self, image: Image) -> int:
+        """Nor a second image."""
         raise Unsupported(f"a bare process runs {image.name} from the files themselves")
 
     def makeup(self, spec: RunSpec) -> Makeup:

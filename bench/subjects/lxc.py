@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
@@ -16,7 +17,7 @@ from bench.lab import Lab
 from bench.makeup import container_makeup
 from bench.mounts import without_unified_cgroup
 from bench.program import Program
-from bench.subject import Availability, Footprint, Makeup, RunSpec
+from bench.subject import Availability, Footprint, Image, Makeup, Prepared, RunSpec
 from runtime.cgroups.protocol import PERIOD
 
 _COMMON = Path("/usr/share/lxc/config/common.conf")
@@ -59,6 +60,10 @@ class LxcInstance(ForegroundInstance):
     def _kill(self) -> tuple[str, ...]:
         return ("lxc-stop", *self._place, "--name", self._name, "--kill")
 
+    def _checkpoint(self, directory: Path) -> tuple[str, ...]:
+        where = ("--name", self._name, "--checkpoint-dir", str(directory))
+        return ("lxc-checkpoint", *self._place, *where, "--stop")
+
     def address(self) -> IPv4Address | None:
         """The one it was given."""
         return self._address.ip if self._address else None
@@ -69,8 +74,9 @@ class LxcInstance(ForegroundInstance):
         return int(asked.stdout)
 
     def footprint(self) -> Footprint:
-        """Of its init and the payload; the waiting command is the monitor."""
-        return footprint.measure(self.pid(), (self._command.process.pid,))
+        """Of its init and the payload; the waiting command is the monitor, its file the configuration."""
+        found = footprint.measure(self.pid(), (self._command.process.pid,))
+        return replace(found, disk=self._written)
 
 
 class Lxc(CopiedRoot):
@@ -90,11 +96,18 @@ class Lxc(CopiedRoot):
         peer = self._lab.hold(self._peer)
         return Program(self.name, (), peer.run, self._executor, dict(os.environ))
 
+    def prepare(self, image: Image, *, fresh: bool = False) -> Prepared:
+        """A copy of the files; a new one if it is to be fresh, as it can be deployed."""
+        return Prepared(image, str(self._lab.copy(image, fresh=fresh)))
+
     def start(self, spec: RunSpec) -> LxcInstance:
         """`lxc-execute` with the limits asked for."""
-        address = self._lab.network.address() if spec.network else None
+        address = self._address(spec)
         config = "\n".join(self._config(spec, address))
         return LxcInstance(self._program, config, self._peer.cgroup, address, spec)
+
+    def _address(self, spec: RunSpec) -> IPv4Interface | None:
+        return self._lab.network.address() if spec.network else None
 
     def _config(self, spec: RunSpec, address: IPv4Interface | None) -> Iterator[str]:
         container = container_spec(Path(spec.prepared.reference), spec, self._lab.volume(spec))
@@ -123,7 +136,7 @@ class Lxc(CopiedRoot):
 
     def makeup(self, spec: RunSpec) -> Makeup:
         """The command, and the configuration it needs."""
-        config = "\n".join(self._config(spec, None))
+        config = "\n".join(self._config(spec, self._address(spec)))
         return container_makeup(f"{config}\nlxc-execute --name NAME --rcfile config --", spec)
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import cached_property
 
 import psutil
@@ -67,8 +68,8 @@ class NspawnInstance(ForegroundInstance):
         return ("kill", "-KILL", str((self._children or [self._command.process.pid])[-1]))
 
     def footprint(self) -> Footprint:
-        """Of the payload; the waiting command counts as its manager."""
-        return footprint.measure(self.pid(), (self._command.process.pid,))
+        """Of the payload; the waiting command counts as its manager, and it has no files of its own."""
+        return replace(footprint.measure(self.pid(), (self._command.process.pid,)), disk=0)
 
     def remove(self) -> None:
         """Its group goes with it."""

@@ -32,6 +32,13 @@ class Podman(ContainerEngine):
         found = installed("podman", "conmon", version=("podman", "--version"), prefix="podman version ")
         return with_mounts(found, lambda: self._executor)
 
+    def _save(self, name: str, directory: Path) -> tuple[str, ...]:
+        return ("container", "checkpoint", "--export", str(directory / "saved.tar"), name)
+
+    @property
+    def _storage(self) -> tuple[Path]:
+        return (Peer(self._lab.state, self.name).data,)
+
     @cached_property
     def _executor(self) -> Executor:
         return self._lab.hold(without_unified_cgroup(podman.STRANGERS))

@@ -11,6 +11,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 from bench import footprint
+from bench.checkpoint import unsaved
 from bench.container import container_spec
 from bench.lab import Lab
 from bench.makeup import container_makeup
@@ -18,7 +19,17 @@ from bench.network import Network
 from bench.output import Output
 from bench.pulling import pulled_alone
 from bench.sizes import container_sizes, tree_bytes
-from bench.subject import Availability, Footprint, Image, Makeup, Prepared, RunSpec, SubjectError, Timeline
+from bench.subject import (
+    Availability,
+    Footprint,
+    Image,
+    Makeup,
+    Prepared,
+    RunSpec,
+    SubjectError,
+    Timeline,
+    Unsupported,
+)
 from results import Kind
 from runtime import Container, ContainerSpec, Engine
 from runtime.doctor import doctor
@@ -103,9 +114,13 @@ class TareboxInstance:
         return self._running.pid
 
     def footprint(self) -> Footprint:
-        """Of the payload; the launcher is shared by all containers and counted by the slope alone."""
+        """Of the payload; the launcher is shared by all containers and not counted."""
         found = footprint.measure(self.pid())
         return replace(found, disk=tree_bytes(Path(self._running.directory)))
+
+    def save(self, directory: Path) -> None:  # noqa: ARG002 - nobody writes there
+        """Not made."""
+        raise Unsupported(unsaved("tarebox saves no running containers"))
 
     def stop(self) -> None:
         """Kill the payload."""
@@ -178,6 +193,16 @@ class Tarebox:
     def sizes(self, image: Image) -> dict[str, int]:
         """Files and the compressed layers."""
         return container_sizes(image)
+
+    def added(self, image: Image) -> int:
+        """Its own layer, packed and unpacked; all files of a mere directory."""
+        second = self._lab.second(image).image
+        if image.stored is None or second.stored is None:
+            return tree_bytes(second.rootfs)
+        driver = registry.driver(self._lab.state)
+        chain = unpack_layers(ImageStore(self._lab.state).content, second.stored, driver)
+        assert chain
+        return second.stored.size - image.stored.size + driver.layer_bytes(chain)
 
     def makeup(self, spec: RunSpec) -> Makeup:
         """The command line that makes it, and the kernel it borrows."""

@@ -37,6 +37,15 @@ class TareboxCli(ContainerEngine):
         self._lab.hold(_forgotten(self._lab.state))
         return Program(self.name, (str(PROGRAM),), peer.run, env=_environment(self._lab.state))
 
+    @property
+    def _state(self) -> State:
+        """Where the command's images are."""
+        return self._lab.state
+
+    @property
+    def _storage(self) -> tuple[Path, ...]:
+        return tuple(self._state.data / name for name in ("content", "image", "layers"))
+
     def _private(self, spec: RunSpec) -> tuple[str, ...]:
         return ("--network", self._lab.network.name) if spec.network else ()
 

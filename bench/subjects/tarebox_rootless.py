@@ -15,6 +15,7 @@ from bench.peer import Peer
 from bench.program import Program
 from bench.subject import Availability, RunSpec, SubjectError, Unsupported
 from bench.subjects.tarebox_cli import PROGRAM, TareboxCli
+from tare.state import State
 
 
 class RootlessInstance(EngineInstance):
@@ -66,6 +67,12 @@ class TareboxRootless(TareboxCli):
         program = Program(self.name, command, peer.data, executor, environment, owner=ID)
         self._lab.hold(_kept(program))
         return program
+
+    @property
+    def _state(self) -> State:
+        if os.geteuid() != 0:
+            return super()._state
+        return State.at(Peer(self._lab.state, self.name).data / "home")
 
     @cached_property
     def _confined(self) -> Confined:

@@ -37,12 +37,13 @@ from results import Kind
 from runtime.rootfs import flatten
 from runtime.storage.store import measure
 from tare import environment
-from tare.errors import TareError
-from vm_baseline import Hypervisor, MachineSpec, Tap
+from tare.errors import TareError, UsageError
+from vm_baseline import Hypervisor, MachineSpec, Tap, virtiofs
 from vm_baseline.disk import DiskSpec, build_disk, compressed, describe
 from vm_baseline.format import formats
 from vm_baseline.prepared import check
 from vm_baseline.profile import Origin, Profile, Root, profiles
+from vm_baseline.saving import going_on
 from vm_baseline.volume import Volume
 
 _PIECE = 1 << 20
@@ -145,6 +146,13 @@ class VmInstance:
             found.disk_own,
         )
 
+    def save(self, directory: Path) -> None:
+        """Memory, devices and disk."""
+        try:
+            self._machine.save(directory)
+        except UsageError as error:
+            raise Unsupported(error.what, error.hint) from error
+
     def stop(self) -> None:
         """End QEMU at once."""
         self._machine.destroy()
@@ -153,6 +161,15 @@ class VmInstance:
         """Remove the domain and its files."""
         self._machine.remove()
         self._times.removed = self._times.removed or time.monotonic_ns()
+
+
+class ResumedInstance(VmInstance):
+    """One machine that goes on from what was saved; its payload runs already, and its output is not heard."""
+
+    def wait_ready(self, timeout: float) -> Timeline:
+        """Wait until the guest has answered and has been given the time."""
+        self._times.first_output = self._machine.wait_ready(timeout)
+        return self._times
 
 
 class VirtualMachine:
@@ -234,8 +251,21 @@ class VirtualMachine:
 
     def start(self, spec: RunSpec) -> VmInstance:
         """Boot a machine for the payload."""
+        if spec.volume:
+            self._check_volumes()
         machine = self._spec(spec)
         return VmInstance(self._lab.hypervisor, machine, self._share(machine))
+
+    def resume(self, spec: RunSpec, directory: Path) -> ResumedInstance:
+        """Start a machine that takes memory and devices from the files, and has its disk above that one."""
+        machine = replace(self._spec(spec), argv=None)
+        return ResumedInstance(self._lab.hypervisor, machine, going_on(self._share(machine), directory))
+
+    def _check_volumes(self) -> None:
+        try:
+            virtiofs.check(vm_baseline.find_kernel(self._lab.state))
+        except TareError as error:
+            raise Unsupported(error.what, error.hint) from error
 
     def sizes(self, image: Image) -> dict[str, int]:
         """Bytes allocated by the disk image in each format, and by what boots it.
@@ -257,6 +287,18 @@ class VirtualMachine:
             return {**disks, **base, "system": shared.system.disk.stat().st_blocks * 512}
         boot = sum(part.stat().st_size for part in (shared.kernel.image, *shared.initramfs))
         return {**disks, **base, "boot": boot}
+
+    def added(self, image: Image) -> int:
+        """Its initramfs or disk: two images share nothing but the kernel."""
+        second = self._lab.second(image).image
+        first, another = (
+            self._lab.hypervisor.prepare(self._spec(RunSpec(Prepared(each, str(each.rootfs)), ("true",))))
+            for each in (image, second)
+        )
+        try:
+            return sum(path.stat().st_blocks * 512 for path in {*another.files} - {*first.files})
+        finally:
+            vm_baseline.discard(self._lab.state, second.rootfs)
 
     def makeup(self, spec: RunSpec) -> Makeup:
         """The domain's description, and the files to move: kernel, initramfs and disk."""

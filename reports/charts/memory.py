@@ -13,8 +13,9 @@ from reports.strip import LOG_FROM, PAINTS, by_part, by_subject, points, sheet
 from reports.svg import STYLE
 from reports.units import quantity, scale
 from results import Run
+from results.vocabulary import find
 
-_COUNTED = "memavailable"
+_COUNTED = ("total", "memavailable")
 _PARTS = "part"
 _LINES_HEIGHT = 3.0
 _LABEL_GAP = 0.075
@@ -23,25 +24,30 @@ _LABEL_GAP = 0.075
 def _draw(run: Run) -> Figure:
     found = measured(run, "memory")
     strips = [
-        by_subject(each.title, collect(run, each)) for each in found if each.metric not in (_COUNTED, _PARTS)
+        by_subject(each.title, collect(run, each)) for each in found if each.metric not in (*_COUNTED, _PARTS)
     ]
     parts = [(each.title, series) for each in found if each.metric == _PARTS for series in collect(run, each)]
-    counted = [each for each in found if each.metric == _COUNTED and each.phase.isdecimal()]
+    counted = [
+        measures
+        for metric in _COUNTED
+        if (measures := [each for each in found if each.metric == metric and each.phase.isdecimal()])
+    ]
     with mpl.rc_context(STYLE):
-        drawn, below = sheet([(strips, 2), (by_part("Parts", parts), 1)], [_LINES_HEIGHT] if counted else [])
-        for axes in below:
-            _density(axes, run, counted)
+        drawn, below = sheet([(strips, 2), (by_part("Parts", parts), 1)], [_LINES_HEIGHT] * len(counted))
+        for axes, measures in zip(below, counted, strict=True):
+            _density(axes, run, measures)
         return drawn
 
 
 def _density(axes: Axes, run: Run, counted: list[Measure]) -> None:
-    """MemAvailable lost against the number of instances, a line through the medians."""
+    """One metric against the number of instances, a line through the medians."""
     curves: dict[str, list[tuple[int, Series]]] = {}
     for measure in sorted(counted, key=lambda measure: int(measure.phase)):
         for series in collect(run, measure):
             if series.samples:
                 curves.setdefault(series.label, []).append((int(measure.phase), series))
-    axes.set_title("MemAvailable lost to idle instances")
+    entry = find("memory", counted[0].metric)
+    axes.set_title(entry.meaning if entry else counted[0].metric)
     axes.grid(visible=True, axis="both")
     axes.set_xticks(sorted({int(measure.phase) for measure in counted}))
     axes.set_xlabel("instances")
@@ -101,9 +107,10 @@ CHART = Chart(
     question="How much of the host's memory does an idle instance take?",
     method=(
         "Proportional set size counts every process that serves the instance, each shared page divided "
-        "among its users (proc(5)). The slope is a least-squares line through the drop of MemAvailable "
-        "over 1, 2, 4 and 8 instances; it also sees the kernel's memory, and whatever else the host did "
-        "meanwhile. By the slope so many instances would fit into all of the host's memory."
+        "among its users (proc(5)). The memory of each further instance is the slope of a least-squares line "
+        "through the sum over 1, 2, 4 and 8 instances, the kernel's memory charged to them with it; by it so "
+        "many would fit into the host's memory. MemAvailable also sees what is charged to nobody, and "
+        "whatever else the host did meanwhile."
     ),
     draw=_draw,
 )

@@ -122,6 +122,17 @@ def test_what_does_not_count_decides_nothing(change) -> None:
     assert not agenda.wants(Visit("startup", "host", 4))
 
 
+def test_what_a_subject_has_no_means_for_ends_no_passes_of_the_rest() -> None:
+    agenda = Agenda(PLAN, RUN, second)
+    made(agenda, {"host": 0.9, "tarebox": 0.01, "tarebox-again": 0.01})
+    part = Record(
+        "host", "startup", "failure", "1", Better.LOWER, pass_=3, samples=(), valid=False,
+        notes="unsupported: no volume",
+    )  # fmt: skip
+    agenda.made(Visited("startup", "host", 3, 1.0), [part])
+    assert {each.subject: each.ended for each in agenda.precisions()}["host"] is Ended.PASSES
+
+
 def test_a_resumed_run_decides_as_if_it_had_never_stopped() -> None:
     spread = {"host": 0.01, "tarebox": 0.2, "tarebox-again": 0.2}
     agenda = Agenda(PLAN, RUN, second)

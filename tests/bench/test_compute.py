@@ -32,6 +32,18 @@ def test_both_answer_and_all_they_say_has_a_name(run) -> None:
     assert places.count("root") == places.count("volume") == 9
 
 
+def test_without_a_volume_the_root_is_measured_and_the_reason_told(call, tmp_path) -> None:
+    asked = ("--scenarios", "disk", "--subjects", "tarebox-rootless")
+    done = call("tarebench", "run", "--profile", "smoke", *asked, "--no-report", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    store = Store(tmp_path / "results/runs")
+    records = store.load(store.latest()).records
+    (failed,) = {record.notes for record in records if not record.valid}
+    assert failed == "unsupported: no volume: a volume of the harness's is not the ordinary user's"
+    measured = {record.phase.partition("-")[0] for record in records if record.valid}
+    assert measured == {"root"}
+
+
 def phases(run, subject):
     return {(each.scenario, each.metric, each.phase) for each in run.records if each.subject == subject}
 

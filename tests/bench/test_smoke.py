@@ -4,11 +4,13 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import pytest
 from browser import opened
 
 from bench.plan import chosen_scenarios
 from bench.profile import profile
+from bench.subject import MIB
 from results.store import Store
 
 SCENARIOS = chosen_scenarios([], tools=False, leaves_out=profile("smoke").leaves_out)
@@ -75,6 +77,19 @@ def test_phases_are_in_order(run) -> None:
                 assert 0 <= created <= first <= exited <= removed
 
 
+def test_the_first_start_of_each_visit_is_told_apart(run) -> None:
+    found = {
+        (record.subject, record.pass_, record.metric): record
+        for record in run.records
+        if record.scenario == "startup" and record.phase == "first-output"
+    }
+    for subject in SUBJECTS:
+        for pass_ in (1, 2):
+            first = found[subject, pass_, "first"]
+            assert first.samples == found[subject, pass_, "time"].samples[:1]
+            assert not first.warm_up
+
+
 def test_the_parts_of_a_machines_life_add_up_to_all_of_it(run) -> None:
     parts, whole = {}, {}
     for record in run.records:
@@ -107,6 +122,23 @@ def test_an_instances_memory_is_told_apart(run) -> None:
         for part in ("guest-ram", "qemu", "kernel")
     }
     assert all(sample > 0 for record in found for sample in record.samples)
+
+
+def test_each_further_instance_takes_memory(run) -> None:
+    def of(subject: str, metric: str) -> dict:
+        asked = (subject, "memory", metric)
+        return {
+            record.phase: record.samples[0]
+            for record in run.records
+            if (record.subject, record.scenario, record.metric) == asked
+        }
+
+    for subject in SUBJECTS:
+        total = of(subject, "total")
+        assert 0 < total["1"] < total["2"]
+        further = of(subject, "marginal")[""]
+        assert further == pytest.approx(total["2"] - total["1"])
+        assert of(subject, "density")[""] * further == pytest.approx(psutil.virtual_memory().total, rel=0.01)
 
 
 def test_kernels_are_shared_or_own(run) -> None:
@@ -208,7 +240,20 @@ def test_instances_add_what_they_write_to_what_they_share(run) -> None:
         for record in run.records
         if (record.scenario, record.metric) == ("image-size", "instances")
     }
-    for subject in ("tarebox", "docker", "vm-micro"):
+    for subject in ("tarebox", "docker", "runc", "vm-micro"):
         one, two, ten = (found[subject, count] for count in (1, 2, 10))
         assert ten - two == 8 * (two - one)
         assert two - one < one
+
+
+def test_a_second_image_adds_what_its_base_does_not_have(run) -> None:
+    found = {
+        (record.subject, record.metric): record.samples[0]
+        for record in run.records
+        if record.scenario == "image-size" and not record.phase and record.samples
+    }
+    # Packed and unpacked; unpacked; all of it again.
+    assert 2 * MIB <= found["tarebox", "second-image"] < 2.2 * MIB
+    assert MIB <= found["docker", "second-image"] < 1.5 * MIB
+    assert found["runc", "second-image"] == pytest.approx(found["runc", "files"] + MIB, abs=MIB / 10)
+    assert found["vm-micro", "second-image"] > MIB

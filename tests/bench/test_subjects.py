@@ -18,8 +18,10 @@ from bench.lab import Lab
 from bench.ready import first_answer
 from bench.registry import all_subjects
 from bench.runtimes import found
+from bench.second_image import SIZE
 from bench.subject import RunSpec, Subject, Unsupported
 from tare.state import State
+from vm_baseline import virtiofs
 
 SUBJECTS = (
     *("crun", "tarebox-oci", "nspawn", "containerd", "tarebox-rootless"),
@@ -28,6 +30,8 @@ SUBJECTS = (
 WITHOUT_NETWORK = SUBJECTS[:5]
 WITHOUT_LIMIT_OF_PROCESSES = ("containerd",)
 WITHOUT_VOLUME = ("tarebox-rootless",)
+PACKED_TOO = ("tarebox-cli", "tarebox-rootless", "containerd")
+SHARING = (*PACKED_TOO, "docker", "podman")
 IDLE = ("sh", "-c", "echo ready; exec sleep 87654")
 LIMIT = 64 << 20
 
@@ -82,7 +86,9 @@ def limits() -> dict[str, int | None]:
     return found
 
 
-def test_a_subject_lives_and_ends(subject, state) -> None:
+def test_a_subject_lives_and_ends(subject, state, tmp_path, monkeypatch) -> None:
+    # conmon says in its working directory that it was out of memory.
+    monkeypatch.chdir(tmp_path)
     prepared = subject.prepare(find(state, "busybox"))
     volume = "" if subject.name in WITHOUT_VOLUME else "/volume"
     instance = subject.start(RunSpec(prepared, IDLE, memory=LIMIT, volume=volume))
@@ -102,6 +108,7 @@ def test_a_subject_lives_and_ends(subject, state) -> None:
         assert found.cgroup is not None
         assert 0 < found.cgroup < LIMIT
         assert found.pss > 0
+        assert found.disk is not None
         instance.stop()
         instance.stop()
     finally:
@@ -117,6 +124,38 @@ def test_a_subject_lives_and_ends(subject, state) -> None:
     assert seconds == sorted(seconds)
     assert subject.makeup(RunSpec(prepared, IDLE)).configuration
     assert subject.sizes(prepared.image)["files"] > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_image_shares_its_base_where_there_are_layers(subject, state) -> None:
+    image = find(state, "busybox")
+    files = subject.sizes(image)["files"]
+    added = subject.added(image)
+    if subject.name in SHARING:
+        least = SIZE * (2 if subject.name in PACKED_TOO else 1)
+        assert least <= added < least + files / 2
+    else:
+        assert added == pytest.approx(files + SIZE, abs=files / 10)
+    assert subject.added(image) == pytest.approx(added, abs=files / 2)
+
+
+def test_lxc_is_deployed_from_a_new_copy_and_its_network_is_written_down(subjects, state) -> None:
+    lxc, image = subjects["lxc"], find(state, "busybox")
+    prepared = lxc.prepare(image)
+    assert lxc.prepare(image) == prepared != lxc.prepare(image, fresh=True)
+    lines = [
+        len(lxc.makeup(RunSpec(prepared, IDLE, network=network)).configuration.splitlines())
+        for network in (False, True)
+    ]
+    assert lines[1] == lines[0] + 5
+
+
+def test_a_machine_without_anybody_to_serve_volumes_says_so(subjects, state, monkeypatch) -> None:
+    machine = subjects["vm-micro"]
+    spec = RunSpec(machine.prepare(find(state, "busybox")), IDLE, volume="/volume")
+    monkeypatch.setattr(virtiofs, "_BACKENDS", ())
+    with pytest.raises(Unsupported, match="no virtiofsd"):
+        machine.start(spec)
 
 
 def test_a_subject_serves_or_says_that_it_has_no_network(subject, state) -> None:

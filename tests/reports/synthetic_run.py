@@ -97,10 +97,9 @@ def synthetic_run(accelerator: str = "tcg", passes: int = 3, samples: int = 4, s
             add(subject, "memory", "pss", "B", value * MIB, index=index)
             add(subject, "memory", "cgroup", "B", value * 0.6 * MIB, index=index)
             for count in (1, 2, 4, 8):
-                add(
-                    subject, "memory", "memavailable", "B", value * count * 1.1 * MIB, str(count), index=index
-                )
-            add(subject, "memory", "slope", "B", value * 1.1 * MIB, index=index)
+                for metric in ("total", "memavailable"):
+                    add(subject, "memory", metric, "B", value * count * 1.1 * MIB, str(count), index=index)
+            add(subject, "memory", "marginal", "B", value * 1.1 * MIB, index=index)
         for subject, value in _DEPLOY.items():
             for phase, part in (("prepared", 0.4), ("created", 0.5), ("answered", 1.0)):
                 add(subject, "deploy", "time", "s", value * part, phase, index=index)
