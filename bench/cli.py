@@ -63,7 +63,7 @@ def _run(options: argparse.Namespace) -> int:
     with Lab(State.default(), request.connect, found(request.runtimes)) as lab:
         outcome = execute(lab, request, store, Console(stderr=True), begun=begun, until=options.until)
     if options.report and not outcome.paused:
-        _write_report(outcome.path, options.out)
+        _write_report([outcome.path], options.out, ["html"], "en")
     print(f"run        {outcome.path}")
     if outcome.interrupted:
         print(
@@ -110,18 +110,29 @@ def _plan(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from results.store import Store
 
-    _write_report(options.run or Store(options.results).latest(), options.out)
+    runs = options.runs or [Store(options.results).latest()]
+    _write_report(runs, options.out, options.format or ["html"], options.lang)
     return ExitCode.OK
 
 
-def _write_report(path: Path, out: Path) -> None:
+def _write_report(paths: Sequence[Path], out: Path, forms: Sequence[str], language: str) -> None:
     import reports
     from reports import table, terminal
+    from reports.languages import chosen, speaking
     from results.store import Store
 
-    run = Store(path.parent).load(path)
-    print(terminal.render(table.comparison(run), run))
-    print(f"report     {reports.build(run, out, path)}")
+    languages = chosen(language)
+    sources = [reports.Source(Store(path.parent).load(path), path) for path in paths]
+    for source in sources:
+        with speaking(languages[0]):
+            told = terminal.render(table.comparison(source.run), source.run)
+        print(f"run        {source.raw}\n{told}" if len(sources) > 1 else told)
+    written = reports.build(sources, out, forms, languages)
+    for path in written:
+        if path.suffix != ".png":
+            print(f"report     {path}")
+    if any(path.suffix == ".png" for path in written):
+        print(f"charts     {out}/*.png")
 
 
 def _doctor(_: argparse.Namespace) -> int:
@@ -186,8 +197,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_places(plan)
     plan.set_defaults(perform=_plan)
 
-    report = commands.add_parser("report", help="print the table and write the report of a run")
-    report.add_argument("run", nargs="?", type=Path, help="a results file or journal (default: the last run)")
+    report = commands.add_parser("report", help="print the table and write the report of a run, or several")
+    report.add_argument(
+        "runs", nargs="*", type=Path, metavar="RUN", help="results files or journals (default: the last run)"
+    )
+    report.add_argument(
+        "--format", type=_names, metavar="A,B", help="html, md, csv, json and png (default: html)"
+    )
+    report.add_argument("--lang", default="en", help="en, zh, or both in one page (default: en)")
     _add_places(report)
     report.set_defaults(perform=_report)
 
@@ -239,7 +256,7 @@ def _add_workload(parser: argparse.ArgumentParser) -> None:
 
 def _add_places(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", type=Path, default=Path("results/runs"), help="where runs are kept")
-    parser.add_argument("--out", type=Path, default=Path("reports/out"), help="where the report goes")
+    parser.add_argument("-o", "--out", type=Path, default=Path("reports/out"), help="where the report goes")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,11 @@ from importlib import import_module
 from matplotlib.figure import Figure
 
 from reports import charts
+from reports.fonts import drawable
+from reports.languages import gettext, speaking, spoken
+from reports.literature import published
 from reports.series import Measure, collect, measures
-from reports.strip import by_subject, figure
+from reports.strip import Panel, by_subject, figure
 from reports.units import quantity
 from results import Run
 
@@ -26,6 +29,9 @@ class Chart:
         question: what the scenario asks.
         method: how it was measured, in a sentence or two.
         draw: the figure of a run that has samples of the scenario.
+        threats: what could be wrong with it.
+
+    The texts are English, to be translated where they are shown.
     """
 
     scenario: str
@@ -34,10 +40,26 @@ class Chart:
     question: str
     method: str
     draw: Callable[[Run], Figure]
+    threats: str = ""
+
+    def drawn(self, run: Run) -> Figure:
+        """The figure in the spoken language; in English where no font of this host draws that one."""
+        with speaking(drawable()):
+            return self.draw(run)
+
+    def glossary(self, run: Run) -> tuple[tuple[str, str], ...]:
+        """What the figure says in English and the spoken language, where it isn't drawn in that."""
+        if drawable() is spoken():
+            return ()
+        found = measured(run, self.scenario)
+        with speaking(drawable()):
+            drawn = [measure.title for measure in found]
+        return tuple(zip(drawn, (measure.title for measure in found), strict=True))
 
     def alt(self, run: Run) -> str:
         """The chart's medians in words, for a person who can't see it."""
-        return f"{self.title}. " + " ".join(_words(run, measure) for measure in measured(run, self.scenario))
+        told = (_words(run, measure) for measure in measured(run, self.scenario))
+        return " ".join((gettext("{title}.").format(title=gettext(self.title)), *told))
 
 
 @cache
@@ -68,8 +90,17 @@ def measured(run: Run, scenario: str) -> tuple[Measure, ...]:
 
 def panels(run: Run, scenario: str, columns: int = 1) -> Figure:
     """The usual figure: a panel a measure, a row a subject."""
-    found = [by_subject(measure.title, collect(run, measure)) for measure in measured(run, scenario)]
-    return figure(found, columns)
+    return figure([panel(run, measure) for measure in measured(run, scenario)], columns)
+
+
+def panel(run: Run, measure: Measure) -> Panel:
+    """A panel of one measure, with what was published of it."""
+    marks = tuple(
+        (f"[{number}]", figure.value)
+        for number, figure in published(measure.scenario)
+        if (figure.metric, figure.phase, figure.unit) == (measure.metric, measure.phase, measure.unit)
+    )
+    return by_subject(measure.title, collect(run, measure), marks)
 
 
 def _plain(scenario: str) -> Chart:
@@ -78,9 +109,9 @@ def _plain(scenario: str) -> Chart:
 
 
 def _words(run: Run, measure: Measure) -> str:
-    values = ", ".join(
+    values = gettext(", ").join(
         f"{series.label} {quantity(series.estimate.value, measure.unit)}"
         for series in collect(run, measure)
         if series.samples
     )
-    return f"{measure.title}: {values}."
+    return gettext("{title}: {text}.").format(title=measure.title, text=values)

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache
+from typing import TypeAlias
 
+from reports.languages import gettext
 from reports.units import quantity
 from results import Better, Kind, Record, ResultsError, Run, SubjectInfo, Temperature
 from results.statistics import Estimate, median, ratio
 from results.vocabulary import VOCABULARY, find
 
 _KINDS = tuple(Kind)
+_Passes: TypeAlias = tuple[tuple[int, tuple[float, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,10 @@ class Measure:
         entry = find(self.scenario, self.metric)
         words = f"{self.metric} {self.phase}".strip()
         if entry:
-            words = dict(entry.phases).get(self.phase) or f"{entry.meaning} {self.phase}".strip()
-        return f"{words}, cold" if self.temperature is Temperature.COLD else words
+            told = dict(entry.phases).get(self.phase)
+            words = gettext(told) if told else f"{gettext(entry.meaning)} {self.phase}".strip()
+        cold = self.temperature is Temperature.COLD
+        return gettext("{what}, cold").format(what=words) if cold else words
 
     def _order(self) -> tuple[int, int]:
         for index, entry in enumerate(VOCABULARY):
@@ -72,19 +77,34 @@ class Series:
         """All samples, pass after pass."""
         return tuple(sample for key in sorted(self.passes) for sample in self.passes[key])
 
-    @cached_property
+    @property
     def estimate(self) -> Estimate:
         """The median with its interval."""
-        return median(self.passes)
+        return _median(_frozen(self.passes))
 
     def ratio_to(self, other: "Series") -> Estimate | None:
         """How many times the other's median this one is; None where that has no meaning."""
         if self.measure.unit != other.measure.unit or self.measure.unit == "bool":
             return None
         try:
-            return ratio(self.passes, other.passes)
+            return _ratio(_frozen(self.passes), _frozen(other.passes))
         except ResultsError:
             return None
+
+
+def _frozen(passes: Mapping[int, tuple[float, ...]]) -> _Passes:
+    return tuple(sorted(passes.items()))
+
+
+# Charts, tables and each language ask for the same ones again, and a bootstrap takes milliseconds.
+@cache
+def _median(passes: _Passes) -> Estimate:
+    return median(dict(passes))
+
+
+@cache
+def _ratio(numerator: _Passes, denominator: _Passes) -> Estimate:
+    return ratio(dict(numerator), dict(denominator))
 
 
 def value(series: Series | None) -> str:
@@ -102,7 +122,12 @@ def marked(name: str, accelerator: str | None) -> str:
 
 def measures(run: Run, scenario: str) -> tuple[Measure, ...]:
     """The measures of a scenario in the vocabulary's order, then in order of appearance."""
-    found = dict.fromkeys(_measure(record) for record in run.records if record.scenario == scenario)
+    found = dict.fromkeys(
+        _measure(record)
+        for (named, _), records in run.by_metric.items()
+        if named == scenario
+        for record in records
+    )
     return tuple(sorted(found, key=Measure._order))
 
 
@@ -149,11 +174,13 @@ def _measure(record: Record) -> Measure:
 
 
 def _collect(run: Run, measure: Measure, subjects: Iterable[SubjectInfo]) -> tuple[Series, ...]:
-    records = [record for record in run.records if _measure(record) == measure]
-    grouped = [
-        (subject, [record for record in records if record.subject == subject.name]) for subject in subjects
-    ]
-    return tuple(_series(subject, measure, mine) for subject, mine in grouped if mine)
+    grouped: dict[str, list[Record]] = {}
+    for record in run.by_metric.get((measure.scenario, measure.metric), ()):
+        if _measure(record) == measure:
+            grouped.setdefault(record.subject, []).append(record)
+    return tuple(
+        _series(subject, measure, grouped[subject.name]) for subject in subjects if subject.name in grouped
+    )
 
 
 def _series(subject: SubjectInfo, measure: Measure, records: list[Record]) -> Series:

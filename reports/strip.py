@@ -1,7 +1,7 @@
 """Strip charts: a row a subject, every sample a point, the median a tick, its interval a band."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -10,8 +10,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from reports.languages import gettext
+from reports.paint import BY_KIND, FAINT, Paint, style
 from reports.series import Series
-from reports.svg import CONTAINER, FAINT, HOST, STYLE, VM, Paint
 from reports.units import quantity, scale, with_symbol
 from results import Kind
 
@@ -23,16 +24,22 @@ _ROW = 0.27
 _FRAME = 0.62
 _GOLDEN = 0.6180339887498949
 
-PAINTS: dict[Kind, Paint] = {Kind.HOST: HOST, Kind.CONTAINER: CONTAINER, Kind.VM: VM}
 MARKERS: dict[Kind, str] = {Kind.HOST: "D", Kind.CONTAINER: "o", Kind.VM: "s"}
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One plot of a strip chart: labelled rows of one unit; a row without samples says "no data"."""
+    """One plot of a strip chart.
+
+    Args:
+        title: what it shows.
+        rows: labelled rows of one unit; one without samples says "no data".
+        marks: labelled values in the same unit that were published.
+    """
 
     title: str
     rows: tuple[tuple[str, Series | None], ...]
+    marks: tuple[tuple[str, float], ...] = ()
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -40,9 +47,9 @@ class Panel:
         return tuple(series for _, series in self.rows if series is not None and series.samples)
 
 
-def by_subject(title: str, series: Sequence[Series]) -> Panel:
+def by_subject(title: str, series: Sequence[Series], marks: tuple[tuple[str, float], ...] = ()) -> Panel:
     """A panel with a row a subject."""
-    return Panel(title, tuple((item.label, item) for item in series))
+    return Panel(title, tuple((item.label, item) for item in series), marks)
 
 
 def aligned(panels: Sequence[Panel]) -> tuple[Panel, ...]:
@@ -52,14 +59,14 @@ def aligned(panels: Sequence[Panel]) -> tuple[Panel, ...]:
         key=lambda item: list(Kind).index(item[1].subject.kind) if item[1] else 0,
     )
     return tuple(
-        Panel(panel.title, tuple((label, dict(panel.rows).get(label)) for label, _ in labels))
+        replace(panel, rows=tuple((label, dict(panel.rows).get(label)) for label, _ in labels))
         for panel in panels
     )
 
 
 def figure(panels: Sequence[Panel], columns: int = 1) -> Figure:
     """A figure of panels side by side, sharing row labels when there is more than one column."""
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(style()):
         panels = aligned(panels) if columns > 1 else panels
         columns = min(columns, len(panels))
         lines = -(-len(panels) // columns)
@@ -75,29 +82,31 @@ def figure(panels: Sequence[Panel], columns: int = 1) -> Figure:
 
 
 def sheet(
-    blocks: Sequence[tuple[Sequence[Panel], int]], below: Sequence[float] = ()
+    blocks: Sequence[tuple[Sequence[Panel], int]], below: Sequence[float] = (), above: Sequence[float] = ()
 ) -> tuple[Figure, list[Axes]]:
     """A figure of blocks of panels, each over one or two columns, to be used within the style.
 
     Args:
         blocks: panels that share their labels and axes, and the number of columns they stand in.
         below: heights in inches of further plots, as wide as the figure.
+        above: heights of such plots before the blocks.
 
     Returns:
-        The figure, and the further plots, still empty.
+        The figure, and the further plots from top to bottom, still empty.
     """
     lines = []
     for panels, columns in blocks:
         together = aligned(panels) if columns > 1 else tuple(panels)
         lines += [(together[at : at + columns], columns, together) for at in range(0, len(together), columns)]
-    heights = [*(height_of(line) for line, _, _ in lines), *below]
+    heights = [*above, *(height_of(line) for line, _, _ in lines), *below]
     drawn = blank(sum(heights))
     grid = drawn.add_gridspec(len(heights), 2, height_ratios=heights)
-    for row, (line, columns, together) in enumerate(lines):
+    for row, (line, columns, together) in enumerate(lines, start=len(above)):
         for column, panel in enumerate(line):
             axes = drawn.add_subplot(grid[row, column] if columns > 1 else grid[row, :])
             draw(axes, panel, spread(together, panel), labelled=column == 0)
-    return drawn, [drawn.add_subplot(grid[len(lines) + index, :]) for index in range(len(below))]
+    empty = (*range(len(above)), *range(len(heights) - len(below), len(heights)))
+    return drawn, [drawn.add_subplot(grid[row, :]) for row in empty]
 
 
 def by_part(title: str, series: Sequence[tuple[str, Series]]) -> tuple[Panel, ...]:
@@ -124,6 +133,7 @@ def spread(panels: Sequence[Panel], panel: Panel) -> tuple[float, float]:
     units = {series.measure.unit for series in panel.series}
     found = [series for other in panels for series in other.series if series.measure.unit in units]
     values = [value for series in found for value in series.samples]
+    values += [value for _, value in panel.marks]
     return min(values, default=0.0), max(values, default=0.0)
 
 
@@ -133,17 +143,29 @@ def draw(axes: Axes, panel: Panel, reach: tuple[float, float], *, labelled: bool
     axes.set_ylim(len(panel.rows) - 0.5, -0.5)
     axes.set_yticks(range(len(panel.rows)), [label for label, _ in panel.rows] if labelled else [])
     if panel.series:
-        _axis(axes, panel.series[0].measure.unit, *reach)
+        set_axis(axes, panel.series[0].measure.unit, *reach)
     else:
         axes.set_xticks([])
     for row, (_, series) in enumerate(panel.rows):
         if series is not None and series.samples:
             _row(axes, row, series)
         else:
-            _beside(axes, row, "no data", FAINT)
+            beside(axes, row, gettext("no data"), FAINT)
+    for label, value in panel.marks:
+        axes.axvline(value, color=FAINT.colour, linewidth=0.9, linestyle=":")
+        axes.annotate(
+            label,
+            (value, 0),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(2, 2),
+            textcoords="offset points",
+            fontsize=6.5,
+            color=FAINT.colour,
+        )
 
 
-def _axis(axes: Axes, unit: str, low: float, high: float) -> None:
+def set_axis(axes: Axes, unit: str, low: float, high: float) -> None:
+    """Give a horizontal axis its scale and ticks; it is logarithmic where the values differ a lot."""
     if low > 0 and high / low > LOG_FROM:
         base = 2 if unit == "B" else 10
         axes.set_xscale("log", base=base)
@@ -153,7 +175,7 @@ def _axis(axes: Axes, unit: str, low: float, high: float) -> None:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value, unit)))
         return
     if unit == "bool":
-        axes.set_xticks([0, 1], ["no", "yes"])
+        axes.set_xticks([0, 1], [gettext("no"), gettext("yes")])
         axes.set_xlim(-0.04, 1.08)
         return
     factor, symbol = scale(max(abs(low), abs(high)), unit)
@@ -167,7 +189,7 @@ def _axis(axes: Axes, unit: str, low: float, high: float) -> None:
 
 def _row(axes: Axes, row: int, series: Series) -> None:
     kind = series.subject.kind
-    colour = PAINTS[kind].colour
+    colour = BY_KIND[kind].colour
     emulated = series.accelerator == "tcg"
     estimate = series.estimate
     if estimate.low is not None and estimate.high is not None:
@@ -191,12 +213,12 @@ def _row(axes: Axes, row: int, series: Series) -> None:
         axes.hlines(row, 0, samples[0], color=(colour, 0.35), linewidth=4)
     points(axes, samples, offsets, series)
     axes.vlines(estimate.value, row - 0.4, row + 0.4, color=colour, linewidth=1.8)
-    _beside(axes, row, quantity(estimate.value, series.measure.unit), PAINTS[kind])
+    beside(axes, row, quantity(estimate.value, series.measure.unit), BY_KIND[kind])
 
 
 def points(axes: Axes, x: Sequence[float], y: Sequence[float], series: Series) -> None:
     """Draw samples in the colour and shape of their subject's kind, hollow when emulated."""
-    colour = PAINTS[series.subject.kind].colour
+    colour = BY_KIND[series.subject.kind].colour
     axes.plot(
         x,
         y,
@@ -209,7 +231,8 @@ def points(axes: Axes, x: Sequence[float], y: Sequence[float], series: Series) -
     )
 
 
-def _beside(axes: Axes, row: int, text: str, paint: Paint) -> None:
+def beside(axes: Axes, row: int, text: str, paint: Paint) -> None:
+    """Write a text at the right edge of a row."""
     axes.annotate(
         text,
         (1, row),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reports.languages import gettext, noop
 from reports.series import Series, accelerator_of, lookup, measures
 from results import Better, Kind, Run, SubjectInfo
 from results.statistics import Estimate
@@ -21,6 +22,20 @@ class Verdict(StrEnum):
     EVEN = "even"
     DIFFERENT = "different"
     NOT_MEASURED = "not measured"
+
+    @property
+    def words(self) -> str:
+        """What the report says of it."""
+        return gettext(_VERDICTS[self])
+
+
+_VERDICTS = {
+    Verdict.CONTAINER: noop("container leads"),
+    Verdict.VM: noop("VM leads"),
+    Verdict.EVEN: noop("even"),
+    Verdict.DIFFERENT: noop("different"),
+    Verdict.NOT_MEASURED: noop("not measured"),
+}
 
 
 @dataclass(frozen=True)
@@ -102,68 +117,68 @@ def _same(title: str, scenario: str, metric: str, phase: str = "") -> _Query:
 
 _ROWS = (
     (
-        "Operating system",
-        "Processes on the host's kernel",
-        "A guest system on a kernel of its own",
+        noop("Operating system"),
+        noop("Processes on the host's kernel"),
+        noop("A guest system on a kernel of its own"),
         "",
         (
-            _same("On the host's kernel", "isolation", "shared-kernel"),
-            _same("Of the host seen inside", "isolation", "leaks"),
+            _same(noop("On the host's kernel"), "isolation", "shared-kernel"),
+            _same(noop("Of the host seen inside"), "isolation", "leaks"),
         ),
     ),
     (
-        "Storage size",
-        "Files and layers, shared between images",
-        "A whole disk image and a kernel",
-        "takes {times} less storage",
+        noop("Storage size"),
+        noop("Files and layers, shared between images"),
+        noop("A whole disk image and a kernel"),
+        noop("takes {times} less storage"),
         (
-            _Query("Unpacked on disk", "image-size", "files", "raw"),
-            _Query("As shipped: layer or qcow2", "image-size", "oci-layer", "qcow2"),
-            _same("With ten instances", "image-size", "instances", "10"),
-            _same("A second image, same base", "image-size", "second-image"),
-            _Query("Kernel and initramfs", "image-size", "", "boot"),
+            _Query(noop("Unpacked on disk"), "image-size", "files", "raw"),
+            _Query(noop("As shipped: layer or qcow2"), "image-size", "oci-layer", "qcow2"),
+            _same(noop("With ten instances"), "image-size", "instances", "10"),
+            _same(noop("A second image, same base"), "image-size", "second-image"),
+            _Query(noop("Kernel and initramfs"), "image-size", "", "boot"),
         ),
     ),
     (
-        "Run performance",
-        "Runs directly on the host's CPU and memory",
-        "Runs behind virtual CPUs and memory",
-        "finishes the same work {times} sooner",
+        noop("Run performance"),
+        noop("Runs directly on the host's CPU and memory"),
+        noop("Runs behind virtual CPUs and memory"),
+        noop("finishes the same work {times} sooner"),
         (
-            _same("Workload, wall time", "cpu", "time", "gzip"),
-            _same("Host CPU for it", "cpu", "host-cpu"),
-            _same("Memory, idle", "memory", "pss"),
-            _same("Memory, each further", "memory", "marginal"),
+            _same(noop("Workload, wall time"), "cpu", "time", "gzip"),
+            _same(noop("Host CPU for it"), "cpu", "host-cpu"),
+            _same(noop("Memory, idle"), "memory", "pss"),
+            _same(noop("Memory, each further"), "memory", "marginal"),
         ),
     ),
     (
-        "Portability",
-        "Moves between hosts with the same kernel interface",
-        "Moves between hosts with the same hypervisor",
-        "has {times} fewer bytes to move",
+        noop("Portability"),
+        noop("Moves between hosts with the same kernel interface"),
+        noop("Moves between hosts with the same hypervisor"),
+        noop("has {times} fewer bytes to move"),
         (
-            _same("To move", "portability", "bytes-to-move"),
-            _same("Bound to", "portability", "couplings"),
+            _same(noop("To move"), "portability", "bytes-to-move"),
+            _same(noop("Bound to"), "portability", "couplings"),
         ),
     ),
     (
-        "Hardware affinity",
-        "For developers: the host's own hardware, nothing to configure",
-        "For operators: virtual hardware that somebody has to describe",
-        "needs {times} fewer lines of configuration",
+        noop("Hardware affinity"),
+        noop("For developers: the host's own hardware, nothing to configure"),
+        noop("For operators: virtual hardware that somebody has to describe"),
+        noop("needs {times} fewer lines of configuration"),
         (
-            _same("Configuration", "hardware", "configuration"),
-            _same("Virtual devices", "hardware", "devices"),
+            _same(noop("Configuration"), "hardware", "configuration"),
+            _same(noop("Virtual devices"), "hardware", "devices"),
         ),
     ),
     (
-        "Deployment speed",
-        "As fast as a process starts",
-        "As fast as a system boots",
-        "answers {times} sooner after deployment",
+        noop("Deployment speed"),
+        noop("As fast as a process starts"),
+        noop("As fast as a system boots"),
+        noop("answers {times} sooner after deployment"),
         (
-            _same("Image to HTTP 200", "deploy", "time", "answered"),
-            _same("Start to first output", "startup", "time", "first-output"),
+            _same(noop("Image to HTTP 200"), "deploy", "time", "answered"),
+            _same(noop("Start to first output"), "startup", "time", "first-output"),
         ),
     ),
 )
@@ -184,7 +199,17 @@ def comparison(run: Run) -> Table:
         )
         reason = _reason(run, container, vm, queries[0])
         verdict = Verdict.NOT_MEASURED if reason else _verdict(evidence[0])
-        rows.append(Row(title, container_text, vm_text, gain, evidence, verdict, reason))
+        rows.append(
+            Row(
+                gettext(title),
+                gettext(container_text),
+                gettext(vm_text),
+                gettext(gain),
+                evidence,
+                verdict,
+                reason,
+            )
+        )
     if {record.scenario for record in run.records} == {_OWN}:
         del rows[1:]
     return Table(container, vm, accelerator_of(run), tuple(rows))
@@ -199,12 +224,9 @@ def _own(run: Run) -> list[tuple[str, str, str, str, tuple[_Query, ...]]]:
         if measure.metric != "failure"
     )
     asked = any(record.scenario == _OWN for record in run.records)
-    nothing = _same("Your own metric", _OWN, "")
-    return (
-        [("Your own workload", "", "", "does {times} better under it", queries or (nothing,))]
-        if asked
-        else []
-    )
+    nothing = _same(noop("Your own metric"), _OWN, "")
+    title, gain = noop("Your own workload"), noop("does {times} better under it")
+    return [(title, "", "", gain, queries or (nothing,))] if asked else []
 
 
 def _representative(run: Run, kind: Kind) -> SubjectInfo | None:
@@ -223,7 +245,7 @@ def _preference(subject: SubjectInfo) -> int:
 def _evidence(run: Run, container: SubjectInfo | None, vm: SubjectInfo | None, query: _Query) -> Evidence:
     left = _measured(run, container, query.scenario, query.container_metric, query.phase)
     right = _measured(run, vm, query.scenario, query.vm_metric, query.phase)
-    return Evidence(query.title, left, right, right.ratio_to(left) if left and right else None)
+    return Evidence(gettext(query.title), left, right, right.ratio_to(left) if left and right else None)
 
 
 def _measured(run: Run, subject: SubjectInfo | None, scenario: str, metric: str, phase: str) -> Series | None:
@@ -233,14 +255,16 @@ def _measured(run: Run, subject: SubjectInfo | None, scenario: str, metric: str,
 
 def _reason(run: Run, container: SubjectInfo | None, vm: SubjectInfo | None, query: _Query) -> str:
     """Why one side of a row has no samples; empty when both have some."""
-    for subject, metric, kind in (
-        (container, query.container_metric, "container"),
-        (vm, query.vm_metric, "virtual machine"),
+    for subject, metric, nobody in (
+        (container, query.container_metric, noop("no container was among the subjects")),
+        (vm, query.vm_metric, noop("no virtual machine was among the subjects")),
     ):
         if subject is None:
-            return f"no {kind} was among the subjects"
+            return gettext(nobody)
         if not subject.available:
-            return f"{subject.name} is unavailable: {subject.reason}"
+            return gettext("{subject} is unavailable: {reason}").format(
+                subject=subject.name, reason=subject.reason
+            )
         if _measured(run, subject, query.scenario, metric, query.phase) is None:
             return _why_missing(run, subject, query.scenario)
     return ""
@@ -253,9 +277,12 @@ def _why_missing(run: Run, subject: SubjectInfo, scenario: str) -> str:
         if not record.valid and (record.subject, record.scenario) == (subject.name, scenario)
     ]
     if failures:
-        return f"{subject.name} failed: {'; '.join(dict.fromkeys(failures))}"
-    ended = "" if run.complete else " before the run ended"
-    return f"{scenario} was not measured for {subject.name}{ended}"
+        reason = "; ".join(dict.fromkeys(failures))
+        return gettext("{subject} failed: {reason}").format(subject=subject.name, reason=reason)
+    told = gettext("{scenario} was not measured for {subject}")
+    if not run.complete:
+        told = gettext("{scenario} was not measured for {subject} before the run ended")
+    return told.format(scenario=scenario, subject=subject.name)
 
 
 def _verdict(evidence: Evidence) -> Verdict:

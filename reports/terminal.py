@@ -7,6 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
+from reports.languages import gettext
 from reports.series import marked, value
 from reports.table import Evidence, Row, Table, Verdict
 from reports.units import times, times_interval
@@ -36,16 +37,19 @@ def render(table: Table, run: Run) -> str:
 def _content(table: Table, run: Run) -> Group:
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=False)
     grid.add_column("")
-    grid.add_column(f"container: {table.container.name}" if table.container else "container", overflow="fold")
     vm = marked(table.vm.name, table.accelerator) if table.vm else ""
-    grid.add_column(f"VM: {vm}" if vm else "VM", overflow="fold")
-    grid.add_column("VM ÷ container", justify="right")
-    grid.add_column("leads")
+    for head, name in (
+        (gettext("Container"), table.container.name if table.container else ""),
+        (gettext("Virtual machine"), vm),
+    ):
+        grid.add_column(f"{head}: {name}" if name else head, overflow="fold")
+    grid.add_column(gettext("VM ÷ container"), justify="right")
+    grid.add_column("")
     for row in table.rows:
         _add(grid, row)
     lines: list[RenderableType] = [grid, Text(sentence(table), style="bold")]
     if table.accelerator == "tcg":
-        lines.append(Text(EMULATED, style="yellow"))
+        lines.append(Text(gettext(EMULATED), style="yellow"))
     if told := floor(run):
         lines.append(Text(told, style="dim"))
     if told := precision(run):
@@ -55,22 +59,25 @@ def _content(table: Table, run: Run) -> Group:
     if told := noise(run):
         lines.append(Text(told, style="yellow"))
     if not run.complete:
-        lines.append(Text("This run is incomplete: it was ended before its plan was done.", style="yellow"))
+        told = gettext("This run is incomplete: it was ended before its plan was done.")
+        lines.append(Text(told, style="yellow"))
+    missing = gettext("Not available: {subject}: {reason}")
     lines += [
-        Text(f"Not available: {subject.name}: {subject.reason}", style="dim")
+        Text(missing.format(subject=subject.name, reason=subject.reason), style="dim")
         for subject in run.subjects
         if not subject.available
     ]
     failed = sum(not record.valid and not record.unsupported for record in run.records)
     if failed:
-        lines.append(Text(f"Failed measurements: {failed}; the report lists them.", style="dim"))
+        told = gettext("Failed measurements: {count}; the report lists them.").format(count=failed)
+        lines.append(Text(told, style="dim"))
     return Group(*lines)
 
 
 def _add(grid: Grid, row: Row) -> None:
     style = _STYLES[row.verdict]
     grid.add_row(
-        Text(row.title, style="bold"), row.container, row.vm, "", Text(str(row.verdict), style=style)
+        Text(row.title, style="bold"), row.container, row.vm, "", Text(row.verdict.words, style=style)
     )
     if row.reason:
         grid.add_row("", Text(row.reason, style="dim"), "", "", "")

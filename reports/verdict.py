@@ -1,5 +1,6 @@
 """What the table says, in sentences."""
 
+from reports.languages import gettext, listed, noop
 from reports.series import control, marked, measures
 from reports.table import Row, Table, Verdict
 from reports.units import quantity, times, times_interval
@@ -7,7 +8,7 @@ from results import Run
 from results.precision import Ended, Precision
 from results.statistics import median
 
-EMULATED = (
+EMULATED = noop(
     "The virtual machines were emulated (TCG), not hardware-virtualised: no guest booted with KVM on this "
     "host. Their speed says what emulation costs, not what virtualisation costs."
 )
@@ -22,14 +23,16 @@ def floor(run: Run) -> str:
         return ""
     within = f" ({interval})" if (interval := times_interval(estimate)) else ""
     ratio = times(estimate.value) + within
-    return f"Noise floor: {again} against itself, asked again, takes {ratio} to first output."
+    told = gettext("Noise floor: {subject} against itself, asked again, takes {ratio} to first output.")
+    return told.format(subject=again, ratio=ratio)
 
 
 def noise(run: Run) -> str:
     """What disturbed the host of the run in one sentence, or nothing."""
     if not run.noisy:
         return ""
-    return f"The host was not quiet ({_listed(list(run.noisy))}): intervals are wider than they could be."
+    told = gettext("The host was not quiet ({checks}): intervals are wider than they could be.")
+    return told.format(checks=listed(run.noisy))
 
 
 def overhead(run: Run) -> str:
@@ -37,9 +40,13 @@ def overhead(run: Run) -> str:
     harness = run.host.get("harness")
     if not harness:
         return ""
-    added, memory = quantity(median(harness["overhead"]).value, "s"), quantity(harness["memory"], "B")
-    told = f"The harness is {added} of each time (rounds without a subject), and took {memory} of memory."
-    return f"{told} CPUs: {run.host['pinning']}." if "pinning" in run.host else told
+    told = gettext(
+        "The harness is {added} of each time (rounds without a subject), and took {memory} of memory."
+    ).format(added=quantity(median(harness["overhead"]).value, "s"), memory=quantity(harness["memory"], "B"))
+    if "pinning" not in run.host:
+        return told
+    pinned = gettext("CPUs: {pinning}.").format(pinning=run.host["pinning"])
+    return f"{told} {pinned}"
 
 
 def precision(run: Run) -> str:
@@ -49,27 +56,39 @@ def precision(run: Run) -> str:
     target = f"\N{PLUS-MINUS SIGN}{run.precision[0].target:.0%}"
     wider = [each for each in run.precision if each.ended is not Ended.TARGET]
     if not wider:
-        return f"The median of every scenario's main metric is known within {target}."
-    return f"Less certain than {target}: {_listed([_told(each) for each in wider])}."
+        return gettext("The median of every scenario's main metric is known within {target}.").format(
+            target=target
+        )
+    told = gettext("Less certain than {target}: {metrics}.")
+    return told.format(target=target, metrics=listed([_told(each) for each in wider]))
 
 
 def _told(found: Precision) -> str:
-    width = "too few samples" if found.interval is None else f"\N{PLUS-MINUS SIGN}{found.interval:.1%}"
-    return f"{found.scenario} of {found.subject} ({width}, {_ENDED[found.ended]})"
+    width = gettext("too few samples")
+    if found.interval is not None:
+        width = f"\N{PLUS-MINUS SIGN}{found.interval:.1%}"
+    return gettext("{scenario} of {subject} ({width}, {ended})").format(
+        scenario=found.scenario,
+        subject=found.subject,
+        width=width,
+        ended=gettext(_ENDED[found.ended]),
+    )
 
 
 _ENDED = {
-    Ended.TARGET: "target reached",
-    Ended.BUDGET: "time budget used",
-    Ended.PASSES: "no more passes planned",
-    Ended.FAILED: "a round failed",
+    Ended.TARGET: noop("target reached"),
+    Ended.BUDGET: noop("time budget used"),
+    Ended.PASSES: noop("no more passes planned"),
+    Ended.FAILED: noop("a round failed"),
 }
 
 
 def sentence(table: Table) -> str:
     """The table in one or two sentences."""
     if table.container is None or table.vm is None:
-        return "There is no comparison: the run needs a container and a virtual machine among its subjects."
+        return gettext(
+            "There is no comparison: the run needs a container and a virtual machine among its subjects."
+        )
     names = {
         Verdict.CONTAINER: table.container.name,
         Verdict.VM: marked(table.vm.name, table.accelerator),
@@ -78,18 +97,17 @@ def sentence(table: Table) -> str:
     for side, other in ((Verdict.CONTAINER, Verdict.VM), (Verdict.VM, Verdict.CONTAINER)):
         gains = [_gain(row) for row in table.rows if row.verdict is side]
         if gains:
-            sentences.append(f"Against {names[other]}, {names[side]} {_listed(gains)}.")
+            told = gettext("Against {other}, {leader} {gains}.")
+            sentences.append(told.format(other=names[other], leader=names[side], gains=listed(gains)))
     even = [row.title.lower() for row in table.rows if row.verdict is Verdict.EVEN]
     if even:
-        sentences.append(f"No clear difference in {_listed(even)}.")
-    return " ".join(sentences) or "Nothing was measured for both sides."
+        sentences.append(gettext("No clear difference in {aspects}.").format(aspects=listed(even)))
+    return " ".join(sentences) or gettext("Nothing was measured for both sides.")
 
 
 def _gain(row: Row) -> str:
     assert row.ratio is not None
     value = row.ratio.value
-    return row.gain.format(times=times(value if value >= 1 else 1 / value) if value else "infinitely")
-
-
-def _listed(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    if not value:
+        return row.gain.format(times=gettext("infinitely"))
+    return row.gain.format(times=times(value if value >= 1 else 1 / value))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from results.precision import Precision
@@ -96,6 +97,14 @@ class Run:
     records: tuple[Record, ...] = ()
     visits: tuple[Visited, ...] = ()
     precision: tuple[Precision, ...] = ()
+
+    @cached_property
+    def by_metric(self) -> Mapping[tuple[str, str], tuple[Record, ...]]:
+        """The records by scenario and metric, all in the order they were taken."""
+        found: dict[tuple[str, str], list[Record]] = {}
+        for record in self.records:
+            found.setdefault((record.scenario, record.metric), []).append(record)
+        return {names: tuple(records) for names, records in found.items()}
 
     @property
     def noisy(self) -> tuple[str, ...]:

@@ -13,4 +13,8 @@ CHART = Chart(
         "program is asked to do it, and what it says is listed."
     ),
     draw=lambda run: panels(run, "checkpoint", columns=2),
+    threats=(
+        "Loopback is faster than any network. The guest stands still from the first phase to the last; only "
+        "machines without a network are tried."
+    ),
 )

@@ -12,4 +12,8 @@ CHART = Chart(
         "CPU time is everything the host spent on it, the hypervisor's own work included."
     ),
     draw=lambda run: panels(run, "cpu", columns=2),
+    threats=(
+        "The marks that time it travel through a serial line on machines, less than a millisecond. Under "
+        "emulation this measures the emulator."
+    ),
 )

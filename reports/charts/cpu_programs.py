@@ -13,4 +13,8 @@ CHART = Chart(
         "unit of work."
     ),
     draw=lambda run: panels(run, "cpu-programs", columns=2),
+    threats=(
+        "A guest's clock times its own work. The CPU time has the program's start in it, which is long "
+        "under emulation. A guest may lack instructions that the host's libraries use."
+    ),
 )

@@ -12,4 +12,8 @@ CHART = Chart(
         "sample. On a busy host it may have less than it is allowed; more is never right."
     ),
     draw=lambda run: panels(run, "cpu-quota", columns=2),
+    threats=(
+        "Only containers have quotas. A busy host gives less than the limit, so it is the upper side that "
+        "counts; the first tenth of a second does not."
+    ),
 )

@@ -12,4 +12,8 @@ CHART = Chart(
         "the host has received the first HTTP 200 from the instance's web server. Phases are cumulative."
     ),
     draw=lambda run: panels(run, "deploy"),
+    threats=(
+        "A root directory is mounted by tarebox as it is, while docker packs and unpacks an archive. The "
+        "kernel of a machine counts as already there."
+    ),
 )

@@ -12,4 +12,8 @@ CHART = Chart(
         "has received the first HTTP 200. Phases are cumulative."
     ),
     draw=lambda run: panels(run, "deploy-registry"),
+    threats=(
+        "No network to speak of lies between. The registry's files are in the page cache, and it takes CPU "
+        "of the same host."
+    ),
 )

@@ -13,4 +13,8 @@ CHART = Chart(
         "the storage driver's layer."
     ),
     draw=lambda run: panels(run, "disk", columns=2),
+    threats=(
+        "A file of 16 MiB fits into every cache below. A machine's disk is a file in the host's page cache, "
+        "and a volume's daemon decides on its own caching. Small files are not synced."
+    ),
 )

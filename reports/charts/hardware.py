@@ -12,4 +12,8 @@ CHART = Chart(
         "Configuration is the number of lines its runtime or hypervisor is given to make the instance."
     ),
     draw=lambda run: panels(run, "hardware", columns=2),
+    threats=(
+        "Lines are counted as the tools generate them. A container sees the host's devices in sysfs and can "
+        "use none that its device rules refuse."
+    ),
 )

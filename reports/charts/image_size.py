@@ -2,6 +2,7 @@
 
 from matplotlib.figure import Figure
 
+from reports.languages import gettext
 from reports.registry import Chart, measured
 from reports.series import collect
 from reports.strip import Panel, figure
@@ -10,13 +11,13 @@ from results import Run
 
 def _draw(run: Run) -> Figure:
     rows = [
-        (f"{series.label}: {measure.metric} {measure.phase}".rstrip(), series)
+        (f"{series.label}: {measure.title}", series)
         for measure in measured(run, "image-size")
         for series in collect(run, measure)
         if series.samples
     ]
     rows.sort(key=lambda row: row[1].subject.kind)
-    return figure([Panel("Bytes on disk", tuple(rows))])
+    return figure([Panel(gettext("Bytes on disk"), tuple(rows))])
 
 
 CHART = Chart(
@@ -30,4 +31,8 @@ CHART = Chart(
         "they write. Sizes do not vary, so they carry no interval."
     ),
     draw=_draw,
+    threats=(
+        "A small image makes a machine's kernel weigh more than it would beside a large one. An engine's "
+        "own books about a container are not counted."
+    ),
 )

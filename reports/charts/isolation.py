@@ -14,4 +14,8 @@ CHART = Chart(
         "are those of the guest's kernel, not of the host's."
     ),
     draw=lambda run: panels(run, "isolation", columns=2),
+    threats=(
+        "A call that is reached may still be refused with better arguments: this is the surface, not the "
+        "damage. Equal values of two kernels count as seen."
+    ),
 )

@@ -7,15 +7,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from reports.registry import Chart, measured
-from reports.series import Measure, Series, collect
-from reports.strip import LOG_FROM, PAINTS, by_part, by_subject, points, sheet
-from reports.svg import STYLE
+from reports.languages import gettext
+from reports.paint import BY_KIND, style
+from reports.registry import Chart, measured, panel
+from reports.series import Measure, Series, collect, lookup
+from reports.strip import LOG_FROM, by_part, points, sheet
 from reports.units import quantity, scale
 from results import Run
 from results.vocabulary import find
 
-_COUNTED = ("total", "memavailable")
+_SLOPES = {"total": "marginal", "memavailable": "slope"}
+"""What is measured over a number of instances, and the metric of the slope of the line through it."""
 _PARTS = "part"
 _LINES_HEIGHT = 3.0
 _LABEL_GAP = 0.075
@@ -23,17 +25,16 @@ _LABEL_GAP = 0.075
 
 def _draw(run: Run) -> Figure:
     found = measured(run, "memory")
-    strips = [
-        by_subject(each.title, collect(run, each)) for each in found if each.metric not in (*_COUNTED, _PARTS)
-    ]
+    strips = [panel(run, each) for each in found if each.metric not in (*_SLOPES, _PARTS)]
     parts = [(each.title, series) for each in found if each.metric == _PARTS for series in collect(run, each)]
     counted = [
         measures
-        for metric in _COUNTED
+        for metric in _SLOPES
         if (measures := [each for each in found if each.metric == metric and each.phase.isdecimal()])
     ]
-    with mpl.rc_context(STYLE):
-        drawn, below = sheet([(strips, 2), (by_part("Parts", parts), 1)], [_LINES_HEIGHT] * len(counted))
+    with mpl.rc_context(style()):
+        blocks = [(strips, 2), (by_part(gettext("Parts"), parts), 1)]
+        drawn, below = sheet(blocks, [_LINES_HEIGHT] * len(counted))
         for axes, measures in zip(below, counted, strict=True):
             _density(axes, run, measures)
         return drawn
@@ -47,23 +48,32 @@ def _density(axes: Axes, run: Run, counted: list[Measure]) -> None:
             if series.samples:
                 curves.setdefault(series.label, []).append((int(measure.phase), series))
     entry = find("memory", counted[0].metric)
-    axes.set_title(entry.meaning if entry else counted[0].metric)
+    axes.set_title(gettext(entry.meaning) if entry else counted[0].metric)
     axes.grid(visible=True, axis="both")
     axes.set_xticks(sorted({int(measure.phase) for measure in counted}))
-    axes.set_xlabel("instances")
+    axes.set_xlabel(gettext("instances"))
     for curve in curves.values():
         first = curve[0][1]
         axes.plot(
             [count for count, _ in curve],
             [series.estimate.value for _, series in curve],
-            color=PAINTS[first.subject.kind].colour,
+            color=BY_KIND[first.subject.kind].colour,
             linewidth=1.2,
             linestyle="--" if first.accelerator == "tcg" else "-",
         )
         for count, series in curve:
             points(axes, [count] * len(series.samples), series.samples, series)
     _bytes_axis(axes, [value for curve in curves.values() for _, series in curve for value in series.samples])
-    _labels(axes, curves)
+    _labels(axes, {_with_slope(run, curve[0][1]): curve for curve in curves.values()})
+
+
+def _with_slope(run: Run, series: Series) -> str:
+    """The subject's name, and what each further instance took by the line through its samples."""
+    slope = lookup(run, series.subject.name, "memory", _SLOPES[series.measure.metric])
+    if slope is None or not slope.samples:
+        return series.label
+    each = quantity(slope.estimate.value, "B")
+    return gettext("{subject}: {slope} each").format(subject=series.label, slope=each)
 
 
 def _bytes_axis(axes: Axes, values: Sequence[float]) -> None:
@@ -86,7 +96,7 @@ def _labels(axes: Axes, curves: dict[str, list[tuple[int, Series]]]) -> None:
     ends = {label: (curve[-1][0], curve[-1][1].estimate.value) for label, curve in curves.items()}
     for label, end in sorted(ends.items(), key=lambda item: item[1][1]):
         last = max(axes.transLimits.transform(axes.transScale.transform([end]))[0][1], last + _LABEL_GAP)
-        colour = PAINTS[curves[label][0][1].subject.kind].colour
+        colour = BY_KIND[curves[label][0][1].subject.kind].colour
         axes.annotate(
             label,
             end,
@@ -113,4 +123,8 @@ CHART = Chart(
         "whatever else the host did meanwhile."
     ),
     draw=_draw,
+    threats=(
+        "MemAvailable settles lazily, and whatever else runs on the host moves it. The proportional set "
+        "size of a container leaves out kernel memory, which its slopes have."
+    ),
 )

@@ -12,4 +12,5 @@ CHART = Chart(
         "processes it has killed for want of memory: where it counted none, it was the guest's kernel."
     ),
     draw=lambda run: panels(run, "memory-limit", columns=2),
+    threats=("The time has the command's start in it. Of a machine's memory its own kernel has a part."),
 )

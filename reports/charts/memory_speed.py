@@ -12,4 +12,8 @@ CHART = Chart(
         "depend on each other at random places, and pages touched for the first time."
     ),
     draw=lambda run: panels(run, "memory-speed", columns=2),
+    threats=(
+        "A cache of that size or more hides the memory, and huge pages, where the kernel gives them, make "
+        "faults fewer."
+    ),
 )

@@ -2,15 +2,14 @@
 
 from matplotlib.figure import Figure
 
-from reports.registry import Chart, measured
-from reports.series import collect
-from reports.strip import by_subject, figure
+from reports.registry import Chart, measured, panel
+from reports.strip import figure
 from results import Run
 
 
 def _draw(run: Run) -> Figure:
     found = [measure for measure in measured(run, "neighbour") if measure.metric == "p99"]
-    return figure([by_subject(measure.title, collect(run, measure)) for measure in found], columns=2)
+    return figure([panel(run, measure) for measure in found], columns=2)
 
 
 CHART = Chart(
@@ -23,4 +22,8 @@ CHART = Chart(
         "disk. Beside it another instance of the same kind keeps all processors busy."
     ),
     draw=_draw,
+    threats=(
+        "The neighbour may use all processors, the victim one. A machine's answers are timed by its own "
+        "clock. A disk shared with others moves by itself."
+    ),
 )

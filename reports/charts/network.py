@@ -12,4 +12,8 @@ CHART = Chart(
         "second instance. Then it connects, asks once and closes, over and over."
     ),
     draw=lambda run: panels(run, "network"),
+    threats=(
+        "Percentiles are of one round's round trips. A second instance measures with its own clock. One "
+        "connection at a time is latency, not capacity."
+    ),
 )

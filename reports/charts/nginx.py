@@ -12,4 +12,5 @@ CHART = Chart(
         "request is its median."
     ),
     draw=lambda run: panels(run, "nginx"),
+    threats=("The generator of the load competes for the host's CPU."),
 )

@@ -12,4 +12,8 @@ CHART = Chart(
         "Your metrics are read off what the load prints; which way they improve is what you said."
     ),
     draw=lambda run: panels(run, "own"),
+    threats=(
+        "The load takes CPU from the instance it loads, on a small host much. It is one run after a fresh "
+        "start, so caches are those of a start."
+    ),
 )

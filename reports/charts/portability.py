@@ -12,4 +12,5 @@ CHART = Chart(
         "host that the artifact is bound to, as they were found in it; the table of facts lists them."
     ),
     draw=lambda run: panels(run, "portability", columns=2),
+    threats=("A program may need more of a kernel than its C library says."),
 )

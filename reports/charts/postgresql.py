@@ -12,4 +12,8 @@ CHART = Chart(
         "The time of a transaction is the mean."
     ),
     draw=lambda run: panels(run, "postgresql"),
+    threats=(
+        "The generator of the load competes for the host's CPU. PostgreSQL syncs to a container's overlay "
+        "or to a machine's disk image, which differ."
+    ),
 )

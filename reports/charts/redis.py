@@ -12,4 +12,7 @@ CHART = Chart(
         "time of a request is its median."
     ),
     draw=lambda run: panels(run, "redis"),
+    threats=(
+        "The generator of the load competes for the host's CPU, and emulated machines are asked fewer times."
+    ),
 )

@@ -12,4 +12,8 @@ CHART = Chart(
         "turned to it and the old one removed."
     ),
     draw=lambda run: panels(run, "replacement"),
+    threats=(
+        "The client is the balancer, so a real one's own delay is not in it. It runs in the harness and "
+        "competes with what is started."
+    ),
 )

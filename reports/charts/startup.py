@@ -3,22 +3,44 @@
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from reports.registry import Chart, measured
-from reports.series import collect
-from reports.strip import by_part, by_subject, sheet
-from reports.svg import STYLE
-from results import Run
+from reports.languages import gettext, noop
+from reports.paint import style
+from reports.registry import Chart, measured, panel
+from reports.series import Series, collect
+from reports.strip import by_part, sheet
+from reports.timeline import draw_timeline, timeline_height
+from results import Run, Temperature
 
 _PARTS = "part"
+_MOMENTS = {
+    "created": noop("until created"),
+    "first-output": noop("until first output"),
+    "exit": noop("until exit"),
+    "removed": noop("until removed"),
+}
 
 
 def _draw(run: Run) -> Figure:
     found = measured(run, "startup")
-    whole = [by_subject(each.title, collect(run, each)) for each in found if each.metric != _PARTS]
+    whole = [panel(run, each) for each in found if each.metric != _PARTS]
     parts = [(each.title, series) for each in found if each.metric == _PARTS for series in collect(run, each)]
-    with mpl.rc_context(STYLE):
-        drawn, _ = sheet([(whole, 2), (by_part("Parts", parts), 1)])
+    moments = _moments(run)
+    with mpl.rc_context(style()):
+        drawn, above = sheet(
+            [(whole, 2), (by_part(gettext("Parts"), parts), 1)],
+            above=[timeline_height(moments)] if moments else [],
+        )
+        for axes in above:
+            draw_timeline(axes, gettext("From the start call on, by phase: medians"), moments)
         return drawn
+
+
+def _moments(run: Run) -> list[tuple[str, tuple[Series, ...]]]:
+    return [
+        (gettext(_MOMENTS[each.phase]), collect(run, each))
+        for each in measured(run, "startup")
+        if each.metric == "time" and each.phase in _MOMENTS and each.temperature is Temperature.WARM
+    ]
 
 
 CHART = Chart(
@@ -32,4 +54,8 @@ CHART = Chart(
         " serial line. A virtual machine's parts follow each other and add up to the whole."
     ),
     draw=_draw,
+    threats=(
+        "The page cache is warm. For subjects that are commands, “created” is when the file with the "
+        "process id appears; the host's figure counts the exec of chroot(8)."
+    ),
 )

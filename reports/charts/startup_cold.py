@@ -12,4 +12,8 @@ CHART = Chart(
         "it is the warm one. What a hypervisor of the host keeps cached stays so."
     ),
     draw=lambda run: panels(run, "startup-cold", columns=2),
+    threats=(
+        "Memory that running daemons and a hypervisor's mapped pages hold stays. A host that is virtual "
+        "itself may have the disk in its own host's cache."
+    ),
 )

@@ -12,4 +12,8 @@ CHART = Chart(
         "until the last one spoke. Emulated machines are started at once only as far as there are processors."
     ),
     draw=lambda run: panels(run, "startup-concurrent", columns=2),
+    threats=(
+        "The harness's threads share one interpreter, which shows where a start takes about a millisecond. "
+        "The p99 of few is the slowest."
+    ),
 )

@@ -12,4 +12,8 @@ CHART = Chart(
         "it has, and takes the mean of that as a sample."
     ),
     draw=lambda run: panels(run, "syscall", columns=2),
+    threats=(
+        "Some guests' clock steps by the timer's 4 ms, which lateness can't be finer than. A container's "
+        "seccomp filter is part of what a call costs."
+    ),
 )

@@ -12,4 +12,5 @@ CHART = Chart(
         "and between two instances."
     ),
     draw=lambda run: panels(run, "throughput"),
+    threats=("Both ends share the host's CPU, so it is as much CPU as network. No packet is ever on a wire."),
 )

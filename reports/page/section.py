@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from reports.languages import gettext
+from reports.literature import Published, published
+from reports.page.samples import Anchors, Listing, listings
 from reports.registry import Chart, charts_for, measured
 from reports.series import Measure, Series, collect, value
 from reports.svg import inline
@@ -11,18 +14,30 @@ from results import Better, Kind, Record, Run
 
 
 @dataclass(frozen=True)
+class Times:
+    """A ratio in words, its interval, and its value to sort by; empty texts where it has no meaning."""
+
+    text: str = ""
+    interval: str = ""
+    value: float | str = ""
+
+
+@dataclass(frozen=True)
 class Line:
-    """One subject's line in the table of one measure; empty texts where something has no meaning."""
+    """One subject's line in the table of one measure; empty texts where something has no meaning.
+
+    `samples` is the id of its samples in the page.
+    """
 
     label: str
     kind: Kind
+    value: float
     median: str
     interval: str
     n: int
-    to_host: str
-    to_host_interval: str
-    to_container: str
-    to_container_interval: str
+    to_host: Times
+    to_container: Times
+    samples: str
 
 
 @dataclass(frozen=True)
@@ -36,62 +51,77 @@ class Facts:
 
 @dataclass(frozen=True)
 class Section:
-    """What the page shows of one scenario."""
+    """What the page shows of one scenario; `glossary` translates a chart that had to be drawn in English."""
 
-    chart: Chart
+    scenario: str
+    title: str
+    question: str
+    method: str
+    threats: str
     svg: str
+    glossary: tuple[tuple[str, str], ...]
+    published: tuple[tuple[int, Published], ...]
     groups: tuple[tuple[str, tuple[Line, ...]], ...]
     has_host: bool
     lower_is_better: bool
     facts: tuple[Facts, ...]
     notes: tuple[tuple[str, str, str], ...]
+    samples: tuple[Listing, ...]
     failures: tuple[Record, ...]
 
 
-def sections(run: Run, table: Table) -> tuple[Section, ...]:
-    """A section for every scenario of the run, in the order of the report."""
-    return tuple(_section(run, table, chart) for chart in charts_for(run))
+def sections(run: Run, table: Table, ids: Anchors, prefix: str) -> tuple[Section, ...]:
+    """A section for every scenario of the run, in the order of the report; ids begin with the prefix."""
+    return tuple(_section(run, table, chart, ids, prefix) for chart in charts_for(run))
 
 
-def _section(run: Run, table: Table, chart: Chart) -> Section:
+def _section(run: Run, table: Table, chart: Chart, ids: Anchors, prefix: str) -> Section:
     found = measured(run, chart.scenario)
-    svg = inline(chart.draw(run), chart.scenario, chart.alt(run)) if found else ""
-    groups = tuple((measure.title, _lines(collect(run, measure), table)) for measure in found)
+    groups = tuple((measure.title, _lines(collect(run, measure), table, ids)) for measure in found)
     return Section(
-        chart,
-        svg,
-        groups,
-        any(line.kind is Kind.HOST for _, lines in groups for line in lines),
-        all(measure.better is Better.LOWER for measure in found),
-        tuple(facts for measure in found if (facts := _facts(measure.title, collect(run, measure)))),
-        _notes(run, found),
-        _failures(run, chart.scenario),
+        scenario=chart.scenario,
+        title=gettext(chart.title),
+        question=gettext(chart.question),
+        method=gettext(chart.method),
+        threats=gettext(chart.threats),
+        svg=inline(chart.drawn(run), f"{prefix}{chart.scenario}", chart.alt(run)) if found else "",
+        glossary=chart.glossary(run),
+        published=published(chart.scenario),
+        groups=groups,
+        has_host=any(line.kind is Kind.HOST for _, lines in groups for line in lines),
+        lower_is_better=all(measure.better is Better.LOWER for measure in found),
+        facts=tuple(facts for measure in found if (facts := _facts(measure.title, collect(run, measure)))),
+        notes=_notes(run, found),
+        samples=listings(run, chart.scenario, ids),
+        failures=_failures(run, chart.scenario),
     )
 
 
-def _lines(group: tuple[Series, ...], table: Table) -> tuple[Line, ...]:
+def _lines(group: tuple[Series, ...], table: Table, ids: Anchors) -> tuple[Line, ...]:
     group = tuple(series for series in group if series.samples)
     host = next((series for series in group if series.subject.kind is Kind.HOST), None)
     container = next((series for series in group if series.subject == table.container), None)
-    return tuple(_line(series, host, container) for series in group)
+    return tuple(_line(series, host, container, ids) for series in group)
 
 
-def _line(series: Series, host: Series | None, container: Series | None) -> Line:
-    unit = series.measure.unit
+def _line(series: Series, host: Series | None, container: Series | None, ids: Anchors) -> Line:
+    estimate, unit = series.estimate, series.measure.unit
     return Line(
         series.label,
         series.subject.kind,
+        estimate.value,
         value(series),
-        interval(series.estimate, unit),
-        series.estimate.n,
-        *_ratio(series, host),
-        *_ratio(series, container),
+        interval(estimate, unit),
+        estimate.n,
+        _times(series, host),
+        _times(series, container),
+        ids[series.measure, series.subject.name],
     )
 
 
-def _ratio(series: Series, other: Series | None) -> tuple[str, str]:
+def _times(series: Series, other: Series | None) -> Times:
     ratio = series.ratio_to(other) if other and other is not series else None
-    return (times(ratio.value), times_interval(ratio)) if ratio else ("", "")
+    return Times(times(ratio.value), times_interval(ratio), ratio.value) if ratio else Times()
 
 
 def _notes(run: Run, found: tuple[Measure, ...]) -> tuple[tuple[str, str, str], ...]:

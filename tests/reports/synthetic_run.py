@@ -160,3 +160,8 @@ def without(run: Run, *subjects: str) -> Run:
         subjects=tuple(subject for subject in run.subjects if subject.name not in subjects),
         records=tuple(record for record in run.records if record.subject not in subjects),
     )
+
+
+def only(run: Run, *scenarios: str) -> Run:
+    """The run as if no other scenarios had been asked."""
+    return replace(run, records=tuple(record for record in run.records if record.scenario in scenarios))

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from browser import opened
+from browser import DARK, opened
 
 
 def test_every_sample_is_drawn_without_a_console_error(run, page, tmp_path):
@@ -19,7 +19,7 @@ def test_every_sample_is_drawn_without_a_console_error(run, page, tmp_path):
 
 
 def test_a_narrow_dark_window_is_neither_overflown_nor_light(page, tmp_path):
-    seen, console = opened(page, tmp_path, "--window-size=500,900", "--blink-settings=preferredColorScheme=0")
+    seen, console = opened(page, tmp_path, "--window-size=500,900", DARK)
     assert console == []
     assert seen["outer"] <= seen["inner"]
     assert seen["ink"] == "rgb(231, 229, 224)"

@@ -21,7 +21,7 @@ DRAWN = sorted({record.scenario for record in synthetic_run().records})
 @pytest.fixture(scope="module")
 def drawn(run):
     return {
-        chart.scenario: ElementTree.fromstring(inline(chart.draw(run), chart.scenario, chart.alt(run)))
+        chart.scenario: ElementTree.fromstring(inline(chart.drawn(run), chart.scenario, chart.alt(run)))
         for chart in charts_for(run)
     }
 
@@ -32,6 +32,7 @@ def test_every_file_is_one_chart_and_every_scenario_has_one():
     for chart in charts_known():
         assert chart.question.endswith("?")
         assert chart.method.endswith(".")
+        assert chart.threats.endswith(".")
 
 
 @pytest.mark.parametrize("scenario", DRAWN)
@@ -39,14 +40,12 @@ def test_every_sample_is_drawn(run, drawn, scenario):
     samples = sum(
         len(series.samples) for measure in measured(run, scenario) for series in collect(run, measure)
     )
-    markers = [
+    points = [
         use
         for group in drawn[scenario].iter(f"{SVG}g")
-        if "line2d" in group.get("id", "")
-        for use in group.iter(f"{SVG}use")
-        if "stroke-width: 0.8" in use.get("style", "") and "--" in use.get("style", "")
+        if "stroke-width: 0.8" in group.get("style", "") and "var(--grid)" not in group.get("style", "")
+        for use in group.findall(f"{SVG}use")
     ]
-    points = [use for use in markers if "var(--grid)" not in use.get("style", "")]
     assert len(points) == samples
 
 
