@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 from bench.file_copy import copy_files
 from bench.loopback_registry import loopback_registry, publish
 from bench.network import Network
+from bench.rest import rest
 from bench.second_image import SecondImage, second_image
 from bench.subject import Image, RunSpec
 from runtime import Engine
@@ -77,9 +78,10 @@ class Lab:
         return self._stack.enter_context(resource)
 
     def settle(self) -> None:
-        """Wait until no machine is made behind what comes next."""
+        """Wait until no machine is made behind what comes next, and the kernel is at rest."""
         if "hypervisor" in vars(self):
             self.hypervisor.settle()
+        rest()
 
     def published(self, image: Image) -> str:
         """The image's name in a registry on loopback, where it is brought once.

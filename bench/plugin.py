@@ -41,7 +41,7 @@ class Plugin:
         workload: a person's own, where the plan asks for it.
         journal: where samples go.
         display: where progress goes.
-        settle: called after each round, untimed; waits until nothing of the round goes on.
+        settle: called around each round, untimed; waits until nothing of what was before goes on.
         until: the pass after which it pauses; `paused` says whether it has.
     """
 
@@ -183,6 +183,7 @@ class Plugin:
                 recorder.warm_up = False
                 self._settle()
 
+            self._settle()
             benchmark.pedantic(measured, teardown=end, **more)
 
         return pedantic

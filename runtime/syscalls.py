@@ -83,6 +83,7 @@ _SYS_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271, "s
 _SYS_IOPRIO_SET = {"x86_64": 251, "aarch64": 30, "riscv64": 30, "ppc64le": 273, "s390x": 282}
 _SYS_SCHED_SETATTR = {"x86_64": 314, "aarch64": 274, "riscv64": 274, "ppc64le": 355, "s390x": 345}
 _SYS_SET_MEMPOLICY = {"x86_64": 238, "aarch64": 237, "riscv64": 237, "ppc64le": 261, "s390x": 270}
+_SYS_MEMBARRIER = {"x86_64": 324, "aarch64": 283, "riscv64": 283, "ppc64le": 365, "s390x": 356}
 _SYS_OPEN_TREE = 428
 _SYS_MOVE_MOUNT = 429
 _SYS_FSOPEN = 430
@@ -351,6 +352,12 @@ def sched_setattr(attributes: bytes) -> None:
     """Set this process's scheduling policy from a struct sched_attr; see sched_setattr(2)."""
     number = _SYS_SCHED_SETATTR[_MACHINE]
     _checked(_syscall(_long(number), _long(0), attributes, _long(0)))
+
+
+def membarrier() -> None:
+    """Wait for a grace period of the kernel's RCU (MEMBARRIER_CMD_GLOBAL); see membarrier(2)."""
+    number = _SYS_MEMBARRIER[_MACHINE]
+    _checked(_syscall(_long(number), _long(1), _long(0), _long(0)))
 
 
 def set_mempolicy(mode: int, nodes: bytes) -> None:

@@ -3,6 +3,7 @@
 import json
 import shlex
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -15,6 +16,7 @@ def hyperfine(
     runs: int,
     warm_up: int = 3,
     forget: Path | None = None,
+    rests: bool = False,
     executor: Executor | None = None,
     env: Mapping[str, str] | None = None,
 ) -> list[float]:
@@ -26,10 +28,13 @@ def hyperfine(
         runs: how many.
         warm_up: how many before.
         forget: a file that is removed before each run.
+        rests: whether the kernel is at rest before each run, as `bench.rest` has it.
         executor: runs hyperfine in one of its threads (which may live in another mount namespace).
         env: the environment, or None for ours.
     """
-    prepare = ("--prepare", shlex.join(("rm", "-f", str(forget)))) if forget else ()
+    before = [shlex.join(("rm", "-f", str(forget)))] if forget else []
+    before += [shlex.join((sys.executable, "-m", "bench.rest"))] if rests else []
+    prepare = ("--prepare", shlex.join(("sh", "-c", "; ".join(before)))) if before else ()
     options = ("--runs", str(runs), "--warmup", str(warm_up), *prepare, "--export-json", str(out))
     command = ("hyperfine", "-N", *options, shlex.join(argv))
 
