@@ -51,7 +51,7 @@ class CopiedRoot(ABC):
 
     def sizes(self, image: Image) -> dict[str, int]:
         """Files and the compressed layer."""
-        return container_sizes(image)
+        return container_sizes(image, self._lab.scratch)
 
     def added(self, image: Image) -> int:
         """All of its files: nothing is shared."""

@@ -160,7 +160,7 @@ class ContainerEngine(ABC):
 
     def sizes(self, image: Image) -> dict[str, int]:
         """Files and the compressed layer."""
-        return container_sizes(image)
+        return container_sizes(image, self._lab.scratch)
 
     @property
     @abstractmethod
@@ -178,7 +178,7 @@ class ContainerEngine(ABC):
     def _loaded(self, *layers: Path) -> Iterator[None]:
         """`load` an archive of directories, bottom first; the image goes when the block ends."""
         name = f"docker.io/{new_name()}"
-        with tempfile.TemporaryDirectory(prefix="tare-", dir=self._lab.directory(volatile=False)) as place:
+        with tempfile.TemporaryDirectory(prefix="tare-", dir=self._lab.scratch) as place:
             archive = Path(place) / "image.tar"
             write_archive(layers, name, archive)
             with archive.open("rb") as file:
@@ -194,4 +194,4 @@ class ContainerEngine(ABC):
     def makeup(self, spec: RunSpec) -> Makeup:
         """The command line that makes it."""
         words = (self.name, "run", *self._options(spec), spec.prepared.image.name)
-        return container_makeup(" ".join(words), spec)
+        return container_makeup(" ".join(words), spec, self._lab.scratch)

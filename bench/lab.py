@@ -54,6 +54,11 @@ class Lab:
         base = self.state.directory("lab", volatile=volatile)
         return Path(self._stack.enter_context(TemporaryDirectory(dir=base, prefix="tare-")))
 
+    @cached_property
+    def scratch(self) -> Path:
+        """A directory on the disk of the images for files that are gone in a moment."""
+        return self.directory(volatile=False)
+
     def volume(self, spec: RunSpec) -> Path | None:
         """A new directory of the host's disk for a payload that is to have a volume."""
         return self.directory(volatile=False) if spec.volume else None

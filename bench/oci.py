@@ -107,4 +107,4 @@ class OciRuntime(CopiedRoot):
 
     def makeup(self, spec: RunSpec) -> Makeup:
         """The command, and the config.json it needs."""
-        return container_makeup(f"{self._config(spec)}\n{self.name} run", spec)
+        return container_makeup(f"{self._config(spec)}\n{self.name} run", spec, self._lab.scratch)

@@ -12,15 +12,19 @@ from runtime.image.pack import pack
 
 
 @functools.cache
-def container_sizes(image: Image) -> dict[str, int]:
+def container_sizes(image: Image, scratch: Path) -> dict[str, int]:
     """`files`: bytes allocated by the tree, each inode once; `oci-layer`: its layers as they are shipped.
 
     A mere directory is packed for that, into one layer; `oci-layer-zstd` is one of all files. `base` is
     what all instances of the image share.
+
+    Args:
+        image: of which.
+        scratch: a directory with room for two of its layers.
     """
     files = tree_bytes(image.rootfs)
-    with tempfile.TemporaryDirectory(prefix="tare-") as scratch:
-        content = Content(Path(scratch))
+    with tempfile.TemporaryDirectory(prefix="tare-", dir=scratch) as name:
+        content = Content(Path(name))
         zstd = pack(image.rootfs, content, compression="zstd").descriptor.size
         packed = image.stored.size if image.stored else pack(image.rootfs, content).descriptor.size
     return {"files": files, "oci-layer": packed, "oci-layer-zstd": zstd, "base": files}

@@ -108,7 +108,7 @@ class Containerd:
         """`ctr images import` an archive of directories, bottom first; what the image is called."""
         name = f"docker.io/{new_name()}"
         program = self.program
-        with tempfile.TemporaryDirectory(prefix="tare-", dir=self._lab.directory(volatile=False)) as place:
+        with tempfile.TemporaryDirectory(prefix="tare-", dir=self._lab.scratch) as place:
             archive = Path(place) / "image.tar"
             write_archive(layers, name, archive)
             program("images", "import", str(archive), timeout=None)
@@ -136,7 +136,7 @@ class Containerd:
 
     def sizes(self, image: Image) -> dict[str, int]:
         """Files and the compressed layer."""
-        return container_sizes(image)
+        return container_sizes(image, self._lab.scratch)
 
     def added(self, image: Image) -> int:
         """By the growth of its directory: it keeps a layer packed and unpacked."""
@@ -150,7 +150,8 @@ class Containerd:
 
     def makeup(self, spec: RunSpec) -> Makeup:
         """The command line that makes it."""
-        return container_makeup(" ".join(("ctr run", *self._options(spec), spec.prepared.image.name)), spec)
+        words = ("ctr run", *self._options(spec), spec.prepared.image.name)
+        return container_makeup(" ".join(words), spec, self._lab.scratch)
 
 
 @contextmanager

@@ -137,7 +137,8 @@ class Lxc(CopiedRoot):
     def makeup(self, spec: RunSpec) -> Makeup:
         """The command, and the configuration it needs."""
         config = "\n".join(self._config(spec, self._address(spec)))
-        return container_makeup(f"{config}\nlxc-execute --name NAME --rcfile config --", spec)
+        command = f"{config}\nlxc-execute --name NAME --rcfile config --"
+        return container_makeup(command, spec, self._lab.scratch)
 
 
 def _limits(spec: RunSpec, processes: int) -> Iterator[str]:

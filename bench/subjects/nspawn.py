@@ -121,7 +121,8 @@ class Nspawn(CopiedRoot):
 
     def makeup(self, spec: RunSpec) -> Makeup:
         """The command line that makes it."""
-        return container_makeup(" ".join((*_RUN, *self._options(spec), "--directory=ROOT")), spec)
+        words = (*_RUN, *self._options(spec), "--directory=ROOT")
+        return container_makeup(" ".join(words), spec, self._lab.scratch)
 
 
 def subjects(lab: Lab) -> Iterable[Nspawn]:

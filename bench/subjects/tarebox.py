@@ -192,7 +192,7 @@ class Tarebox:
 
     def sizes(self, image: Image) -> dict[str, int]:
         """Files and the compressed layers."""
-        return container_sizes(image)
+        return container_sizes(image, self._lab.scratch)
 
     def added(self, image: Image) -> int:
         """Its own layer, packed and unpacked; all files of a mere directory."""
@@ -208,7 +208,7 @@ class Tarebox:
         """The command line that makes it, and the kernel it borrows."""
         network = "" if spec.network else "--network none "
         command = f"tarebox run --memory {spec.memory} --cpus {spec.cpus} {network}{spec.prepared.image.name}"
-        return container_makeup(command, spec)
+        return container_makeup(command, spec, self._lab.scratch)
 
 
 def subjects(lab: Lab) -> Iterable[Tarebox]:

@@ -21,7 +21,7 @@ def test_the_default_image_is_made_and_others_found(tmp_path):
     ImageStore(state).tag("busybox", "host.example:5000/team/app:1")
     assert find(state, "host.example:5000/team/app:1").rootfs == made.rootfs
     assert find(state, made.stored.id[7:19]).rootfs == made.rootfs
-    assert container_sizes(made)["oci-layer"] == made.stored.manifest.layers[0].size
+    assert container_sizes(made, tmp_path)["oci-layer"] == made.stored.manifest.layers[0].size
 
 
 def test_a_directory_is_an_image(tmp_path, monkeypatch):
@@ -31,7 +31,7 @@ def test_a_directory_is_an_image(tmp_path, monkeypatch):
     for reference in (str(made.rootfs), ".", "./"):
         found = find(state, reference)
         assert (found.rootfs, found.stored) == (made.rootfs, None)
-    packed, stored = container_sizes(found), container_sizes(made)
+    packed, stored = container_sizes(found, tmp_path), container_sizes(made, tmp_path)
     assert packed["files"] == stored["files"]
     assert packed["oci-layer"] == pytest.approx(stored["oci-layer"], rel=0.01)
 
