@@ -15,8 +15,8 @@ class State:
     """Directories of one Tarebench installation.
 
     Args:
-        data: what outlives a reboot (images, kernels, disks, cached probes).
-        run: what belongs to running instances (sockets, overlays, pid files).
+        data: what outlives a reboot (images, kernels, disks, cached probes), and files of any size.
+        run: what belongs to running instances (sockets, pid files); it may be memory.
     """
 
     data: Path

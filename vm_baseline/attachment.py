@@ -30,7 +30,7 @@ class Attachment:
         self._machine = machine
         self._sinks = {Kind.OUTPUT: output, Kind.ERRORS: errors}
         self._keys = keys
-        self._said = sum(1 for _ in log.entries(machine.place))
+        self._said = sum(1 for _ in log.entries(machine.place.data))
         self._leaving = os.eventfd(0, os.EFD_CLOEXEC)
         self._has_left = False
 
@@ -40,7 +40,7 @@ class Attachment:
 
     def wait(self) -> int:
         """Wait until it has ended and all of its output is here; its exit status, 0 when it was left."""
-        entries = log.entries(self._machine.place, self._stays, self._leaving)
+        entries = log.entries(self._machine.place.data, self._stays, self._leaving)
         for frame in islice(entries, self._said, None):
             self._sinks[Kind(frame.kind)](frame.body)
         return 0 if self._has_left else self._machine.wait()

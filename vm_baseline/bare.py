@@ -15,7 +15,7 @@ from tare.state import State
 from vm_baseline import monitor
 from vm_baseline.hypervisor import Hypervisor
 from vm_baseline.machine import Ends
-from vm_baseline.place import new_directory
+from vm_baseline.place import new_place
 from vm_baseline.prepared import Prepared
 from vm_baseline.serial import Serial
 from vm_baseline.spec import MachineSpec
@@ -66,11 +66,11 @@ def booted(
     Raises:
         TareError: as `Hypervisor.start`.
     """
-    directory = new_directory(state, "vm")
+    place = new_place(state, "vm")
     nonce = secrets.token_hex(8)
-    ends = Ends.open(directory, nonce)
+    ends = Ends.open(place, nonce)
     try:
-        domain = hypervisor.describe(spec, directory, nonce, prepared)
+        domain = hypervisor.describe(spec, place, nonce, prepared)
         words = command(hypervisor.connection.call("native", xml=domain.xml()))
         started = time.monotonic_ns()
         with subprocess.Popen(words, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as qemu:

@@ -7,7 +7,7 @@ from vm_baseline.cache import UNFINISHED
 from vm_baseline.connection import WORKER
 from vm_baseline.detached import DIRECTORY, KEEPER
 from vm_baseline.ending import end_domains, end_emulators, end_processes, end_questioned
-from vm_baseline.place import domain_prefix, link_path, remove_directory
+from vm_baseline.place import data_directory, domain_prefix, link_path
 
 
 def clean(state: State) -> list[str]:
@@ -20,14 +20,17 @@ def clean(state: State) -> list[str]:
     lines = end_processes(KEEPER, places, "keeper")
     lines += end_processes(WORKER, places, "libvirt")
     lines += end_questioned(path / "libvirt" for path in (state.run, link_path(state)))
-    lines += end_domains(state, domain_prefix(state), sorted((state.run / "vm").glob("*")))
+    data = data_directory(state)
+    lines += end_domains(state, domain_prefix(state), sorted(data.glob("vm/*")))
     lines += end_emulators(domain_prefix(state))
-    for kind in ("vm", "libvirt", DIRECTORY):
-        for directory in sorted((state.run / kind).glob("*")):
-            remove_directory(directory)
+    for parent in [root / kind for kind in ("vm", "libvirt", DIRECTORY) for root in (state.run, data)]:
+        for directory in sorted(parent.glob("*")):
+            shutil.rmtree(directory, ignore_errors=True)
             lines.append(f"removed {directory}")
-        if (state.run / kind).is_dir():
-            (state.run / kind).rmdir()
+        if parent.is_dir():
+            parent.rmdir()
+    if data.is_dir():
+        data.rmdir()
     for half in [half for depth in ("*", "*/*") for half in state.data.glob(f"{depth}/{UNFINISHED}*")]:
         shutil.rmtree(half, ignore_errors=True)
         lines.append(f"removed {half}")

@@ -22,7 +22,7 @@ from urllib.parse import quote, urlsplit
 from tare.state import State
 from vm_baseline.architecture import architecture, host_name
 from vm_baseline.errors import HypervisorError
-from vm_baseline.place import new_directory, remove_directory, run_directory
+from vm_baseline.place import Place, new_place, run_directory
 from vm_baseline.processes import children, command_lines
 from vm_baseline.tools import require
 
@@ -84,9 +84,10 @@ class Connection:
             if uri is None:
                 own = architecture(host_name())
                 require(own.qemu, own.package)
-                self.root = new_directory(state, "libvirt")
-                undo.callback(remove_directory, self.root)
-                _furnish(self.root, state)
+                place = new_place(state, "libvirt")
+                undo.callback(place.remove)
+                self.root = place.run
+                _furnish(place, state)
                 command = _with_packaged_user(self.root)
                 uri = f"qemu:///embed?root={quote(str(self.root))}"
             self.uri = uri
@@ -233,10 +234,12 @@ def _value(reply: dict[str, Any]) -> Any:
     return reply["value"]
 
 
-def _furnish(root: Path, state: State) -> None:
-    """A private qemu.conf, and a cache of QEMU's capabilities that outlives the root."""
+def _furnish(place: Place, state: State) -> None:
+    """A private qemu.conf, logs on the disk, and a cache of QEMU's capabilities that outlives the root."""
+    root = place.run
     (root / "etc").mkdir()
     (root / "etc/qemu.conf").write_text(CONFIGURATION.format(uid=os.geteuid(), gid=os.getegid()))
+    (root / "log").symlink_to(place.data)
     (root / "cache").symlink_to(state.directory("libvirt-cache"))
 
 

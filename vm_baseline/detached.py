@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from tare.errors import TareError, UsageError
 from tare.state import State
@@ -19,7 +18,7 @@ from vm_baseline.deadline import Deadline
 from vm_baseline.errors import HypervisorError, NoSuchMachineError
 from vm_baseline.inside import Inside
 from vm_baseline.networking import Network
-from vm_baseline.place import is_held, remove_directory, run_directory
+from vm_baseline.place import Place, place_named, places, run_directory
 from vm_baseline.processes import end
 from vm_baseline.record import Record
 from vm_baseline.serial import Serial
@@ -32,6 +31,8 @@ CONTROL = "control"
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,31}")
 _LOST = 137
 """The status of a machine whose keeper was killed, as of what a SIGKILL ended."""
+_LAST_SECONDS = 10.0
+"""That a keeper has to go once its machine has ended."""
 
 
 @dataclass(frozen=True)
@@ -59,26 +60,26 @@ class Detached(Inside):
     """A detached machine that runs; closing it leaves it running.
 
     Args:
-        place: the directory of what is kept of it.
+        place: of what is kept of it.
         record: what is known of it.
 
     Raises:
         HypervisorError: it has ended.
     """
 
-    def __init__(self, place: Path, record: Record) -> None:
+    def __init__(self, place: Place, record: Record) -> None:
         self.name = record.name
         self.place = place
         self.record = record
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            connection.connect(str(place / CONTROL))
+            connection.connect(str(place.run / CONTROL))
         except OSError as error:
             connection.close()
             raise HypervisorError(f"the machine {self.name} is not running") from error
         self._serial = Serial(None, "")
         spec = MachineSpec(
-            "", place, env=record.env, user=record.user, directory=record.directory, argv=record.command
+            "", place.data, env=record.env, user=record.user, directory=record.directory, argv=record.command
         )
         super().__init__(Agent(connection, self._serial, (None, None)), spec)
 
@@ -91,7 +92,7 @@ class Detached(Inside):
     @property
     def is_kept(self) -> bool:
         """Whether its keeper still has it."""
-        return is_held(self.place)
+        return self.place.is_held
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait until it has ended; the payload's exit status.
@@ -161,19 +162,19 @@ def start(state: State, order: Order) -> None:
 
 def machines(state: State) -> list[Record]:
     """The detached machines, the newest first; one whose keeper was killed has ended."""
-    places = (state.run / DIRECTORY).glob("*")
-    found = [_seen(place, record) for place in places if (record := Record.read(place))]
+    kept = places(state, DIRECTORY)
+    found = [_seen(place, record) for place in kept if (record := Record.read(place.data))]
     return sorted(found, key=lambda record: record.created, reverse=True)
 
 
-def find(state: State, name: str) -> tuple[Path, Record]:
-    """The directory and what is known of the machine of that name.
+def find(state: State, name: str) -> tuple[Place, Record]:
+    """The place and what is known of the machine of that name.
 
     Raises:
         NoSuchMachineError: there is none.
     """
-    place = run_directory(state) / DIRECTORY / name
-    record = Record.read(place) if _NAME.fullmatch(name) else None
+    place = place_named(state, DIRECTORY, name)
+    record = Record.read(place.data) if _NAME.fullmatch(name) else None
     if record is None:
         raise NoSuchMachineError(name)
     return place, _seen(place, record)
@@ -221,22 +222,26 @@ def remove(state: State, name: str, *, force: bool) -> None:
 
     Raises:
         NoSuchMachineError: there is none.
-        HypervisorError: it runs.
+        HypervisorError: it runs, or another process removes it.
     """
     place, record = find(state, name)
     if record.status is None and not force:
         raise HypervisorError(f"the machine {name} is running", "stop it first, or use --force")
     ended(state, name, Detached.destroy)
-    remove_directory(place)
+    # Its keeper has told of the end, and is about to go.
+    if place.take() or (end(record.keeper, signal.SIGCONT, _LAST_SECONDS) and place.take()):
+        place.remove()
+    elif place.data.exists():
+        raise HypervisorError(f"the machine {name} is in use", "try again")
 
 
-def status(place: Path) -> int:
+def status(place: Place) -> int:
     """The exit status of a machine that has ended."""
-    record = Record.read(place)
+    record = Record.read(place.data)
     return _LOST if record is None or record.status is None else record.status
 
 
-def _seen(place: Path, record: Record) -> Record:
-    if record.status is not None or is_held(place):
+def _seen(place: Place, record: Record) -> Record:
+    if record.status is not None or place.is_held:
         return record
-    return record.after(_LOST, place.stat().st_mtime, "its keeper was killed")
+    return record.after(_LOST, place.data.stat().st_mtime, "its keeper was killed")

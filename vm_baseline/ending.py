@@ -7,7 +7,7 @@ from pathlib import Path
 from tare.state import State
 from vm_baseline.connection import WORKER, Connection
 from vm_baseline.errors import HypervisorError
-from vm_baseline.place import URI_NOTE, domain_prefix, remove_directory, take_abandoned
+from vm_baseline.place import URI_NOTE, domain_prefix, take_abandoned
 from vm_baseline.processes import command_lines, end, qemu_processes
 
 _LIMIT = 10.0
@@ -20,14 +20,15 @@ def end_abandoned(state: State) -> list[str]:
     Returns:
         One line for each thing ended.
     """
-    roots, machines = take_abandoned(state, "libvirt"), take_abandoned(state, "vm")
+    libvirts, machines = take_abandoned(state, "libvirt"), take_abandoned(state, "vm")
+    roots = [libvirt.run for libvirt in libvirts]
     lines = end_processes(WORKER, {str(root) for root in roots}, "libvirt") if roots else []
     lines += end_questioned(roots)
     for machine in machines:
         name = domain_prefix(state) + machine.name
-        lines += end_domains(state, name, [machine]) + end_emulators(name)
-    for directory in (*roots, *machines):
-        remove_directory(directory)
+        lines += end_domains(state, name, [machine.data]) + end_emulators(name)
+    for place in (*libvirts, *machines):
+        place.remove()
     return lines
 
 

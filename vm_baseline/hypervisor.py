@@ -32,7 +32,7 @@ from vm_baseline.initramfs import RDINIT, Job, assemble
 from vm_baseline.launched import SHELL, Launched
 from vm_baseline.machine import Ends, Machine
 from vm_baseline.phases import Calls
-from vm_baseline.place import URI_NOTE, domain_prefix, new_directory, open_to_daemon
+from vm_baseline.place import URI_NOTE, Place, domain_prefix, new_place, open_to_daemon
 from vm_baseline.pool import Pool
 from vm_baseline.prepared import Prepared, prepare
 from vm_baseline.processes import qemu_processes, started
@@ -198,17 +198,18 @@ class Hypervisor:
         memory_file: Path | None = None,
     ) -> Launched:
         """Have libvirt start a domain; one that goes on from a template is paused."""
-        directory = new_directory(self._state, "vm")
+        place = new_place(self._state, "vm")
         nonce = secrets.token_hex(8)
         ends = Ends.open(
-            directory, nonce, payload, output,
+            place, nonce, payload, output,
             has_guest_agent=spec.guest_agent, has_monitor=self._uri is None,
         )  # fmt: skip
         try:
-            domain = self.describe(spec, directory, nonce, shared, memory_file)
+            domain = self.describe(spec, place, nonce, shared, memory_file)
             if self._uri is not None:
-                (directory / URI_NOTE).write_text(self._uri)
-                open_to_daemon(self._state, [*directory.iterdir(), *shared.bases, shared.kernel.image])
+                (place.data / URI_NOTE).write_text(self._uri)
+                own = (*place.data.iterdir(), *place.run.iterdir())
+                open_to_daemon(self._state, [*own, *shared.bases, shared.kernel.image])
             call = partial(self.connection.call, xml=domain.xml(), name=domain.name)
             saved = shared.template
             made = call("restore", devices=str(saved.devices)) if saved else call("create")
@@ -221,7 +222,7 @@ class Hypervisor:
             ends.serial.depend(self.connection.lifeline())
         except BaseException:
             # The process that talks to libvirt may have been killed, and QEMU been started.
-            end_emulators(domain_prefix(self._state) + directory.name)
+            end_emulators(domain_prefix(self._state) + place.name)
             ends.release()
             raise
         return Launched(domain, ends, nonce, pid, calls)
@@ -241,7 +242,8 @@ class Hypervisor:
 
     def _template(self, spec: MachineSpec, shared: Prepared) -> Template:
         """The saved guest that machines such as this go on from, booted and saved when there is none yet."""
-        alike = self._domain(spec, replace(shared, template=Template(Path("template"))), Path("instance"))
+        nowhere = Place(Path("instance"), Path("instance"))
+        alike = self._domain(spec, replace(shared, template=Template(Path("template"))), nowhere)
         domain = replace(alike, mac="", tap=None, bridge="bridge" if alike.bridge else None)
         name = template.name(domain, shared, self.connection.call("version")["libvirt"])
 
@@ -253,7 +255,7 @@ class Hypervisor:
             try:
                 launched.rehearse(_limit(spec, shared))
                 self.connection.call("save", name=launched.domain.name, devices=str(made.devices))
-                shutil.copyfile(launched.ends.directory / made.disk.name, made.disk)
+                shutil.copyfile(launched.ends.place.data / made.disk.name, made.disk)
             finally:
                 self._discard(launched, spec, shared)
 
@@ -283,16 +285,16 @@ class Hypervisor:
     def describe(
         self,
         spec: MachineSpec,
-        directory: Path,
+        place: Place,
         nonce: str,
         prepared: Prepared | None = None,
         memory_file: Path | None = None,
     ) -> Domain:
-        """Put a machine's own files into a directory and describe it, without starting it.
+        """Put a machine's own files into a place and describe it, without starting it.
 
         Args:
             spec: what it is to be.
-            directory: for its files.
+            place: for its files, and later its sockets.
             nonce: the word its ready line starts with.
             prepared: what `prepare` gave.
             memory_file: of a guest that will be saved; it has nothing of an instance's own.
@@ -302,7 +304,7 @@ class Hypervisor:
         initrd, system = None, None
         if saved is not None:
             if shared.disk is not None:
-                overlay(saved.disk, directory / "disk.qcow2", "qcow2")
+                overlay(saved.disk, place.data / "disk.qcow2", "qcow2")
         else:
             job = Job(
                 nonce,
@@ -317,26 +319,26 @@ class Hypervisor:
                     hold=spec.hold,
                 )  # fmt: skip
             if shared.system is None:
-                initrd = directory / "initrd"
+                initrd = place.data / "initrd"
                 assemble(shared.initramfs, job, initrd)
             else:
-                system = _system_files(shared.system, shared.uefi, job, directory)
+                system = _system_files(shared.system, shared.uefi, job, place.data)
             if shared.disk is not None:
-                overlay(shared.disk, directory / "disk.qcow2")
-        return self._domain(spec, shared, directory, initrd, system, memory_file)
+                overlay(shared.disk, place.data / "disk.qcow2")
+        return self._domain(spec, shared, place, initrd, system, memory_file)
 
     def _domain(
         self,
         spec: MachineSpec,
         shared: Prepared,
-        directory: Path,
+        place: Place,
         initrd: Path | None = None,
         system: SystemFiles | None = None,
         memory_file: Path | None = None,
     ) -> Domain:
         guest, saved = architecture(shared.kernel.architecture), shared.template
         return Domain(
-            name=domain_prefix(self._state) + directory.name,
+            name=domain_prefix(self._state) + place.name,
             profile=shared.profile,
             accelerator=shared.proof.accelerator,
             cpu=shared.proof.cpu,
@@ -349,9 +351,9 @@ class Hypervisor:
             emulator=emulator(self._state, guest, shared.proof.threads)
             if shared.proof.asked_threads
             else None,
-            serial=directory / "serial",
-            channel=directory / "agent",
-            disk=directory / "disk.qcow2" if shared.disk else None,
+            serial=place.run / "serial",
+            channel=place.run / "agent",
+            disk=place.data / "disk.qcow2" if shared.disk else None,
             bases=shared.bases,
             system=system,
             bridge=spec.tap.bridge if spec.tap else None,
@@ -360,9 +362,9 @@ class Hypervisor:
             ports=spec.ports,
             memory_options=spec.memory_options,
             volumes=spec.volumes,
-            guest_agent=directory / "qga" if spec.guest_agent else None,
-            monitor=directory / "monitor" if self._uri is None else None,
-            tap=f"{PREFIX}{self._state.tag}t{directory.name}" if spec.tap else None,
+            guest_agent=place.run / "qga" if spec.guest_agent else None,
+            monitor=place.run / "monitor" if self._uri is None else None,
+            tap=f"{PREFIX}{self._state.tag}t{place.name}" if spec.tap else None,
             memory_file=memory_file if saved is None else saved.mapped,
             goes_on=saved is not None,
             mac="" if memory_file else _mac(spec, shared),

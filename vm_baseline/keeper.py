@@ -10,7 +10,6 @@ import pickle
 import signal
 import sys
 import time
-from pathlib import Path
 
 from tare.errors import TareError, UsageError
 from tare.state import State
@@ -20,7 +19,7 @@ from vm_baseline.hypervisor import Hypervisor
 from vm_baseline.log import Log
 from vm_baseline.machine import Machine
 from vm_baseline.networking import opened
-from vm_baseline.place import is_held, new_directory, remove_directory, run_directory
+from vm_baseline.place import Place, new_place, place_named
 from vm_baseline.record import Record
 from vm_baseline.relay import Relay
 
@@ -35,47 +34,49 @@ def main() -> None:
         try:
             _keep(state, order, place)
         except BaseException:
-            remove_directory(place)
+            place.remove()
             raise
     except TareError as error:
         _tell({"fault": (error.what, error.hint), "code": error.exit_code})
 
 
-def _reserve(state: State, name: str) -> Path:
+def _reserve(state: State, name: str) -> Place:
     try:
-        return new_directory(state, DIRECTORY, name)
+        return new_place(state, DIRECTORY, name)
     except FileExistsError:
-        place = run_directory(state) / DIRECTORY / name
-        if not is_held(place) and Record.read(place) is None:  # its keeper was killed before the start
-            remove_directory(place)
+        place = place_named(state, DIRECTORY, name)
+    if place.take():
+        if Record.read(place.data) is None:  # its keeper was killed before the start
+            place.remove()
             return _reserve(state, name)
-        raise UsageError(
-            f"the machine name {name!r} is already in use", "remove that one, or choose another name"
-        ) from None
+        place.leave()
+    raise UsageError(
+        f"the machine name {name!r} is already in use", "remove that one, or choose another name"
+    )
 
 
-def _keep(state: State, order: Order, place: Path) -> None:
-    log = Log(place)
+def _keep(state: State, order: Order, place: Place) -> None:
+    log = Log(place.data)
     with opened(state, order.network) as network, Hypervisor(state, order.uri) as hypervisor:
         spec = network.given_to(order.spec)
         machine = hypervisor.start(spec, output=log.output, errors=log.errors)
         network.joined_by(machine)
         machine.wait_ready()
         signal.signal(signal.SIGTERM, lambda *_: machine.kill_emulator())
-        relay = Relay(place / CONTROL, machine.agent)
+        relay = Relay(place.run / CONTROL, machine.agent)
         record = Record(
             order.name, order.image, spec.argv or (), dict(spec.env), spec.user, spec.directory,
             time.time(), machine.name, os.getpid(), spec.terminal is not None, spec.has_input,
         )  # fmt: skip
-        record.write(place)
+        record.write(place.data)
         _tell({"name": order.name})
         status, fault = _outcome(machine)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         machine.remove()
-    record.after(status, time.time(), fault).write(place)
+    record.after(status, time.time(), fault).write(place.data)
     relay.close(status)
     if order.remove:
-        remove_directory(place)
+        place.remove()
 
 
 def _outcome(machine: Machine) -> tuple[int, str]:

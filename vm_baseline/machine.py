@@ -19,7 +19,7 @@ from vm_baseline.inside import Inside
 from vm_baseline.kernel import Kernel
 from vm_baseline.monitor import Monitor
 from vm_baseline.phases import Calls, Phases, Source, collect
-from vm_baseline.place import remove_directory
+from vm_baseline.place import Place
 from vm_baseline.qga import GuestAgent
 from vm_baseline.reason import why_it_ended
 from vm_baseline.saving import save
@@ -37,14 +37,14 @@ class Ends:
     """The host's ends of a machine, made before QEMU starts.
 
     Args:
-        directory: with all files of the instance.
+        place: of the instance.
         serial: the serial line.
         agent: the command channel.
         guest_agent: the channel to QEMU's own guest agent, or None.
         monitor: QEMU's second monitor, or None.
     """
 
-    directory: Path
+    place: Place
     serial: Serial
     agent: Agent
     guest_agent: GuestAgent | None = None
@@ -53,7 +53,7 @@ class Ends:
     @classmethod
     def open(
         cls,
-        directory: Path,
+        place: Place,
         nonce: str,
         payload: Sinks | None = None,
         output: Sink | None = None,
@@ -61,21 +61,21 @@ class Ends:
         has_guest_agent: bool = False,
         has_monitor: bool = False,
     ) -> "Ends":
-        """Make them in an instance's directory, which goes with them.
+        """Make them in an instance's place, which goes with them.
 
         Raises:
             OSError: a socket can't be made; nothing is left.
         """
         with contextlib.ExitStack() as undo:
-            undo.callback(remove_directory, directory)
-            serial = Serial(directory / "serial", nonce, output)
+            undo.callback(place.remove)
+            serial = Serial(place.run / "serial", nonce, output)
             undo.callback(serial.close)
-            agent = Agent(directory / "agent", serial, payload)
+            agent = Agent(place.run / "agent", serial, payload)
             undo.callback(agent.close)
-            monitor = Monitor(directory / "monitor", serial) if has_monitor else None
-            guest_agent = GuestAgent(directory / "qga") if has_guest_agent else None
+            monitor = Monitor(place.run / "monitor", serial) if has_monitor else None
+            guest_agent = GuestAgent(place.run / "qga") if has_guest_agent else None
             undo.pop_all()
-        return cls(directory, serial, agent, guest_agent, monitor)
+        return cls(place, serial, agent, guest_agent, monitor)
 
     def release(self) -> None:
         """Close and delete everything; may be called twice."""
@@ -83,7 +83,7 @@ class Ends:
         self.agent.close()
         if self.guest_agent is not None:
             self.guest_agent.close()
-        remove_directory(self.directory)
+        self.place.remove()
 
 
 class Machine(Inside):
@@ -161,8 +161,8 @@ class Machine(Inside):
 
     @property
     def directory(self) -> Path:
-        """The instance's files (overlay disk, initramfs, sockets)."""
-        return self._ends.directory
+        """The instance's files (overlay disk, initramfs)."""
+        return self._ends.place.data
 
     @property
     def first_byte_ns(self) -> int | None:

@@ -19,7 +19,7 @@ from vm_baseline.architecture import Architecture, architecture, host_name
 from vm_baseline.cache import cached
 from vm_baseline.initramfs import RDINIT, Job, assemble, build_base
 from vm_baseline.kernel import Kernel
-from vm_baseline.place import domain_prefix, new_directory, remove_directory
+from vm_baseline.place import domain_prefix, new_place
 from vm_baseline.spec import Accelerator
 from vm_baseline.tools import require
 
@@ -115,9 +115,9 @@ def boot(state: State, kernel: Kernel, engine: Accelerator, model: str) -> str |
     """Boot a guest; None when it said its nonce in time, else what went wrong."""
     guest = architecture(kernel.architecture)
     nonce = secrets.token_hex(8)
-    place = new_directory(state, "vm")
+    place = new_place(state, "vm")
     try:
-        initrd = place / "initrd"
+        initrd = place.data / "initrd"
         assemble([build_base(state, kernel, (), guest.name)], Job(nonce), initrd)
         command = [
             guest.qemu, "-name", f"guest={domain_prefix(state)}{place.name}",
@@ -135,7 +135,7 @@ def boot(state: State, kernel: Kernel, engine: Accelerator, model: str) -> str |
             finally:
                 qemu.kill()
     finally:
-        remove_directory(place)
+        place.remove()
 
 
 def _listen(qemu: "subprocess.Popen[bytes]", wanted: bytes, limit: float) -> str | None:

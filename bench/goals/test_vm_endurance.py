@@ -15,7 +15,7 @@ from runtime import bootstrap_busybox
 from tare.state import State
 from vm_baseline import Hypervisor, Machine, MachineSpec
 from vm_baseline.errors import NotReadyError
-from vm_baseline.place import domain_prefix
+from vm_baseline.place import data_directory, domain_prefix
 from vm_baseline.processes import qemu_processes
 
 _BOOTS = 100
@@ -62,7 +62,7 @@ def test_boots_in_a_row(benchmark: Any, state: State) -> None:
                 "failures": len(failures),
                 "machines": len(qemu_processes(domain_prefix(state))),
                 "domains": len(hypervisor.connection.call("names", prefix=domain_prefix(state))),
-                "files": sum(1 for _ in (state.run / "vm").rglob("*")),
+                "files": sum(1 for root in (state.run, data_directory(state)) for _ in root.rglob("vm/**/*")),
                 "own descriptors": own.num_fds(),
                 "own threads": own.num_threads(),
                 "libvirt's descriptors": worker.num_fds(),

@@ -1,7 +1,6 @@
 """Virtual machines: each profile of the VM side is a subject."""
 
 import functools
-import shutil
 import subprocess
 import tempfile
 import threading
@@ -41,6 +40,7 @@ from tare.errors import TareError, UsageError
 from vm_baseline import Hypervisor, MachineSpec, Tap, virtiofs
 from vm_baseline.disk import DiskSpec, build_disk, compressed, describe
 from vm_baseline.format import formats
+from vm_baseline.place import new_place
 from vm_baseline.prepared import check
 from vm_baseline.profile import Origin, Profile, Root, profiles
 from vm_baseline.saving import going_on
@@ -273,7 +273,7 @@ class VirtualMachine:
         That is `boot`, kernel and initramfs, or `system`, the disk with a whole one. `virtual` is what
         a guest sees of the disk, `base` what all machines of the image share.
         """
-        with tempfile.TemporaryDirectory(prefix="tare-") as scratch:
+        with tempfile.TemporaryDirectory(prefix="tare-", dir=self._lab.scratch) as scratch:
             built = {
                 form: build_disk(image.rootfs, Path(scratch) / f"disk.{form}", DiskSpec(form))
                 for form in formats()
@@ -304,11 +304,11 @@ class VirtualMachine:
         """The domain's description, and the files to move: kernel, initramfs and disk."""
         machine = self._spec(spec)
         shared = self._share(machine)
-        scratch = self._lab.directory()
+        place = new_place(self._lab.state, "vm")
         try:
-            root = ElementTree.fromstring(self._lab.hypervisor.describe(machine, scratch, "0").xml())
+            root = ElementTree.fromstring(self._lab.hypervisor.describe(machine, place, "0").xml())
         finally:
-            shutil.rmtree(scratch)
+            place.remove()
         ElementTree.indent(root)
         devices = tuple(
             _device(element) for element in root.iterfind("devices/*") if element.tag != "emulator"

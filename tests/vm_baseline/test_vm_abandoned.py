@@ -5,7 +5,6 @@ import random
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from vm_remains import PROFILES, remains
@@ -13,7 +12,7 @@ from vm_remains import PROFILES, remains
 from tare.state import State
 from vm_baseline import Accelerator, Hypervisor, MachineSpec, clean
 from vm_baseline.connection import WORKER
-from vm_baseline.place import is_held, link_path, new_directory, remove_directory, take_abandoned
+from vm_baseline.place import data_directory, link_path
 from vm_baseline.prepared import prepare
 from vm_baseline.processes import command_lines
 
@@ -37,6 +36,11 @@ def home(data, rootfs, tmp_path_factory) -> State:
     for profile in PROFILES:
         prepare(State.at(root), MachineSpec(profile, rootfs, accelerator=Accelerator.TCG))
     return State.at(root)
+
+
+def opened(state: State) -> None:
+    with Hypervisor(state):
+        pass
 
 
 @pytest.mark.parametrize("moment", range(MOMENTS))
@@ -64,35 +68,24 @@ def test_whatever_is_killed_in_a_start_the_next_open_leaves_nothing(home, rootfs
             os.kill(pid, signal.SIGKILL)
         # Without libvirt the machine runs on, until the harness ends it.
         harness.terminate()
-    with Hypervisor(home):
-        pass
+    opened(home)
     assert remains(home) == []
     assert clean(home) in ([], [f"removed {link_path(home)}"])
 
 
-def test_a_directory_is_held_by_the_process_that_made_it(state) -> None:
-    code = (
-        "import sys; from pathlib import Path; from tare.state import State\n"
-        "from vm_baseline.place import new_directory\n"
-        "print(new_directory(State(*map(Path, sys.argv[1:])), 'vm'), flush=True)\n"
-        "sys.stdin.read()"
-    )
-    own = new_directory(state, "vm")
+@pytest.mark.parametrize("end", [opened, clean])
+def test_a_killed_machines_disk_goes_whichever_way_it_is_found(home, rootfs, end) -> None:
+    words = ["run", "--accelerator", "tcg", "--profile", "vm-q35", rootfs, "sh", "-c", "echo up; sleep 999"]
     with subprocess.Popen(
-        [sys.executable, "-c", code, state.data, state.run],
-        stdin=subprocess.PIPE,
+        [sys.executable, "-m", "vm_baseline.cli", *words],
+        env={**os.environ, "TAREBENCH_ROOT": str(home.run.parent)},
         stdout=subprocess.PIPE,
-        text=True,
-    ) as other:
-        theirs = own.parent / Path(other.stdout.readline().strip()).name
-        assert take_abandoned(state, "vm") == []
-        assert is_held(own)
-        assert is_held(theirs)
-        other.kill()
-    assert not is_held(theirs)
-    assert take_abandoned(state, "vm") == [theirs]
-    assert take_abandoned(state, "vm") == []
-    for path in (own, theirs):
-        remove_directory(path)
-        remove_directory(path)
-        assert not is_held(path)
+    ) as harness:
+        assert harness.stdout.readline() == b"up\n"
+        assert len(list(data_directory(home).glob("vm/*/disk.qcow2"))) == 1
+        for pid in victims(home, harness, "both"):
+            os.kill(pid, signal.SIGSTOP)
+        for pid in victims(home, harness, "both"):
+            os.kill(pid, signal.SIGKILL)
+    end(home)
+    assert remains(home) == []

@@ -12,7 +12,7 @@ from tare.errors import ExitCode
 from tare.state import State
 from vm_baseline import clean
 from vm_baseline.connection import Connection
-from vm_baseline.place import domain_prefix, run_directory
+from vm_baseline.place import data_directory, domain_prefix, run_directory
 from vm_baseline.processes import command_lines, end, qemu_processes
 
 TAREVM = (sys.executable, "-m", "vm_baseline.cli")
@@ -99,6 +99,7 @@ def test_clean_ends_what_lost_harness_and_libvirt(state, rootfs) -> None:
     assert qemu_processes(domain_prefix(state)) == [(qemu, name)]
     assert f"ended the virtual machine {name} (process {qemu})" in clean(state)
     assert not list(state.run.glob("*/*"))
+    assert not data_directory(state).exists()
 
 
 def test_clean_leaves_another_state_alone(state, rootfs, tmp_path) -> None:

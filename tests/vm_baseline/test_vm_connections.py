@@ -17,7 +17,7 @@ from vm_remains import remains
 from tare.errors import ExitCode
 from tare.state import State
 from vm_baseline import Accelerator, MachineSpec, clean
-from vm_baseline.place import domain_prefix, link_path
+from vm_baseline.place import data_directory, domain_prefix, link_path
 from vm_baseline.prepared import prepare
 from vm_baseline.processes import qemu_processes
 
@@ -115,15 +115,17 @@ def test_the_daemon_of_a_users_session(daemon, home, rootfs) -> None:
 
 
 def test_a_disk_that_fills_up_ends_a_machine_of_the_daemon(daemon, home, rootfs) -> None:
-    small = daemon.run("mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", home.run)
-    assert small.returncode == 0, small.stderr
+    small = data_directory(home)
+    small.mkdir(parents=True, exist_ok=True)
+    mounted = daemon.run("mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", small)
+    assert mounted.returncode == 0, mounted.stderr
     try:
         code = "dd if=/dev/urandom of=/large bs=1M count=64; sync; echo over"
         words = ("run", "--connect", SYSTEM, "--accelerator", "tcg", "--profile", "vm-q35", rootfs)
         environment = {**os.environ, "TAREBENCH_ROOT": str(home.run.parent), **PROJECT}
         done = daemon.run(*TAREVM, *words, "sh", "-c", code, env=environment)
     finally:
-        daemon.run("umount", home.run)
+        daemon.run("umount", small)
     assert (done.returncode, len(done.stderr.splitlines())) == (ExitCode.ENGINE, 1), done
     assert "no space left in" in done.stderr
     assert daemon.domains() == []

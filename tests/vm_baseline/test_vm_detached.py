@@ -5,17 +5,19 @@ import pty
 import re
 import select
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 from argparse import Namespace
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from vm_remains import remains
+from vm_remains import directories, remains
 
 from tare.errors import ExitCode
 from tare.state import State
@@ -129,6 +131,7 @@ def test_a_name_is_given_once_and_what_runs_is_kept(home, one, rootfs) -> None:
 
 def test_a_stopped_one_keeps_output_and_status_until_it_is_removed(home, one) -> None:
     assert call(home, "stop", one).stdout == b"one\n"
+    shutil.rmtree(home.run)  # as the host's next start does
     logs = call(home, "logs", "-f", one)
     assert (logs.stdout, logs.stderr) == (b"out\ntold\n", b"err\n")
     assert call(home, "logs", "-n", "1", one).stdout == b"told\n"
@@ -243,7 +246,19 @@ def test_a_start_that_fails_leaves_no_name(home, rootfs) -> None:
     with pytest.raises(HypervisorError.__base__, match="was not ready within 1 s"):
         detached.start(home, Order(spec, "image", "four"))
     assert detached.machines(home) == []
-    assert list((home.run / "detached").iterdir()) == []
+    assert directories(home, "detached") == []
+
+
+def test_of_two_starts_at_once_under_one_name_one_is_told_so(home, rootfs) -> None:
+    spec = MachineSpec("vm-micro", rootfs, argv=("sleep", "999"), accelerator=Accelerator.TCG)
+    with ThreadPoolExecutor(2) as pool:
+        tries = [pool.submit(detached.start, home, Order(spec, "image", "five")) for _ in range(2)]
+    (fault,) = filter(None, [one.exception() for one in tries])
+    assert str(fault).startswith("the machine name 'five' is already in use")
+    with detached.adopt(home, "five") as machine:
+        assert machine.exec(["true"], timeout=60).returncode == 0
+    detached.remove(home, "five", force=True)
+    assert directories(home, "detached") == []
 
 
 def test_the_commands_of_the_document_run_as_written(home, rootfs) -> None:

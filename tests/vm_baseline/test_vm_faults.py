@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from vm_remains import directories
 
 from tare.errors import UsageError
 from tare.state import State
@@ -23,7 +24,7 @@ from vm_baseline.cache import cached
 from vm_baseline.connection import Connection
 from vm_baseline.disk import cached_disks, shared_disk
 from vm_baseline.errors import HypervisorError, NotReadyError
-from vm_baseline.place import link_path
+from vm_baseline.place import data_directory
 from vm_baseline.prepared import prepare
 from vm_baseline.reason import why_it_ended
 from vm_baseline.transcript import Transcript
@@ -136,20 +137,20 @@ def test_a_base_deleted_under_a_machine_stays_until_its_end(shared_hypervisor, s
 
 
 def test_a_disk_that_fills_up_ends_the_machine_and_says_so(data, rootfs, tmp_path) -> None:
-    small = tmp_path / "small"
-    small.mkdir()
+    state = State(data, tmp_path / "run")
+    small = data_directory(state)
+    small.mkdir(parents=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", small], check=True)
     try:
-        state = State(data, small / "run")
         code = "dd if=/dev/urandom of=/large bs=1M count=64; sync; echo over"
         with Hypervisor(state) as hypervisor:
             machine = hypervisor.start(MachineSpec("vm-q35", rootfs, argv=("sh", "-c", code)))
             with pytest.raises(HypervisorError, match="no space left in .* for what it wrote"):
                 machine.wait(LIMIT)
-        assert list((state.run / "vm").iterdir()) == []
+        assert directories(state, "vm") == []
     finally:
-        link_path(State(data, small / "run")).unlink(missing_ok=True)
         subprocess.run(["umount", small], check=True)
+        small.rmdir()
 
 
 def test_a_qemu_that_is_too_old_is_refused(state, rootfs, tmp_path, monkeypatch) -> None:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 from pyroute2 import IPRoute
-from vm_remains import PROFILES
+from vm_remains import PROFILES, directories
 
 from vm_baseline import Accelerator, Hypervisor, Machine, MachineSpec, Tap
 from vm_baseline.errors import HypervisorError, NotReadyError
@@ -125,6 +125,8 @@ def test_the_guest_serves_the_host_over_a_bridge(state, spec, profile) -> None:
 def test_each_instance_has_a_disk_of_its_own(state, spec, rootfs) -> None:
     with Hypervisor(state) as hypervisor:
         first, second = (hypervisor.start(spec("vm-q35")) for _ in range(2))
+        assert {path.parent for path in state.data.rglob("disk.qcow2")} >= {first.directory, second.directory}
+        assert [path for path in state.run.glob("vm/*/*") if not path.is_socket()] == []
         assert first.exec(["touch", "/mark"], timeout=60).returncode == 0
         assert second.exec(["ls", "/mark"], timeout=60).returncode == 1
         assert not (rootfs / "mark").exists()
@@ -135,7 +137,7 @@ def test_a_guest_that_is_never_ready_is_ended(state, spec) -> None:
         machine = hypervisor.start(spec(hold=True))
         with pytest.raises(NotReadyError, match="was not ready within 2 s and has been ended"):
             machine.wait_ready(2)
-        assert list((state.run / "vm").iterdir()) == []
+        assert directories(state, "vm") == []
 
 
 def test_a_guest_that_dies_early_is_not_waited_for(state, spec) -> None:
@@ -150,7 +152,7 @@ def test_a_refused_domain_leaves_nothing(state, spec) -> None:
     with Hypervisor(state) as hypervisor:
         with pytest.raises(HypervisorError, match="nosuchbridge"):
             hypervisor.start(spec(tap=Tap("nosuchbridge", IPv4Interface("10.1.1.1/24"))))
-        assert list((state.run / "vm").iterdir()) == []
+        assert directories(state, "vm") == []
 
 
 def test_leaving_the_context_removes_what_runs(state, spec) -> None:

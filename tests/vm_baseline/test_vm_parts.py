@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tare.errors import ImageError, UsageError
-from tare.state import State
 from vm_baseline import bare, bzimage, cpio
 from vm_baseline.cache import cached
 from vm_baseline.disk import fingerprint
@@ -23,7 +22,6 @@ from vm_baseline.domain import Domain
 from vm_baseline.errors import KernelError
 from vm_baseline.kernel import find_kernel
 from vm_baseline.modules import resolve
-from vm_baseline.place import link_path, new_directory, open_to_daemon, run_directory
 from vm_baseline.prepared import discard, prepare
 from vm_baseline.profile import Root, profile, profiles
 from vm_baseline.spec import Accelerator, MachineSpec
@@ -234,30 +232,3 @@ def test_the_bare_command_has_the_devices_but_no_monitor() -> None:
         "a b",
     ]
     assert bare.command(native) == [*expected, "-device", "x"]
-
-
-def test_a_daemon_reaches_an_instances_files_and_reads_the_shared_ones(tmp_path) -> None:
-    state = State.at(tmp_path / "root")
-    written, read, foreign = (
-        new_directory(state, "vm") / "disk",
-        state.directory("disks") / "base",
-        tmp_path / "other",
-    )
-    for path in (written, read, foreign):
-        path.touch(0o600)
-    open_to_daemon(state, [written, read, foreign])
-    modes = [stat.S_IMODE(path.stat().st_mode) for path in (written, read, foreign)]
-    link_path(state).unlink(missing_ok=True)
-    assert modes == [0o666, 0o644, 0o600]
-    assert all(path.stat().st_mode & 0o111 == 0o111 for path in (state.run, state.data, read.parent))
-
-
-def test_a_long_root_gets_a_short_link(tmp_path, data) -> None:
-    deep = State(data, tmp_path / ("x" * 60) / "run")
-    link = run_directory(deep)
-    try:
-        assert len(str(link)) <= 44
-        assert link.resolve() == deep.run.resolve()
-        assert run_directory(deep) == link
-    finally:
-        link.unlink()

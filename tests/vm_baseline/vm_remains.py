@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tare.state import State
-from vm_baseline.place import domain_prefix, link_path
+from vm_baseline.place import data_directory, domain_prefix, link_path
 from vm_baseline.processes import command_lines
 
 PROFILES = ("vm-micro", "vm-q35")
@@ -17,5 +17,11 @@ def remains(state: State) -> list[str]:
         for pid, words in command_lines()
         if any(m in w for w in words for m in marks)
     ]
-    found += [str(path) for kind in ("vm", "libvirt") for path in (state.run / kind).glob("*")]
+    found += map(str, directories(state, "vm", "libvirt"))
     return found + [path.name for path in Path("/sys/class/net").glob(f"*{state.tag}*")]
+
+
+def directories(state: State, *kinds: str) -> list[Path]:
+    """Those of instances of these kinds, with their files and with their sockets."""
+    roots = (state.run, data_directory(state))
+    return [path for kind in kinds for root in roots for path in (root / kind).glob("*")]

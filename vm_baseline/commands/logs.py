@@ -22,12 +22,11 @@ def run(options: argparse.Namespace, state: State) -> int:
     """Print standard output there, and standard error likewise."""
     from vm_baseline import detached, log
     from vm_baseline.frames import Kind
-    from vm_baseline.place import is_held
 
     place, record = detached.find(state, options.name)
-    lives = (lambda: is_held(place)) if options.follow and record.status is None else None
-    skip = _lines_before(log.lines(place), options.tail)
-    for frame in log.entries(place, lives):
+    lives = (lambda: place.is_held) if options.follow and record.status is None else None
+    skip = _lines_before(log.lines(place.data), options.tail)
+    for frame in log.entries(place.data, lives):
         stream = sys.stderr if frame.kind == Kind.ERRORS else sys.stdout
         data = frame.body
         while skip and data:
