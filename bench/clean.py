@@ -9,6 +9,7 @@ from bench.command import run
 from bench.imported import discard
 from bench.network import PREFIX
 from bench.peer import Peer, peers
+from bench.revision import roots
 from runtime.clean import clean as clean_containers
 from runtime.network.networks import Networks
 from tare.errors import NetworkError
@@ -21,6 +22,7 @@ ELSEWHERE = "elsewhere"
 def clean(state: State) -> list[str]:
     """End and remove processes, cgroups, links, domains, mounts and files of this root; a line for each."""
     return [
+        *(line for root in roots(state) for line in clean(State.at(root))),
         *_elsewhere(state),
         *_peers(state),
         *vm_baseline.clean(state),

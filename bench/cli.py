@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from bench import compare, export, tune
+from bench import ab, compare, export, history, tune
 from tare.errors import ExitCode, TareError, UsageError
 from tare.state import State
 
@@ -209,6 +209,8 @@ def _parser() -> argparse.ArgumentParser:
     report.set_defaults(perform=_report)
 
     compare.add(commands)
+    ab.add(commands)
+    history.add(commands)
     export.add(commands)
     tune.add(commands)
     doctor = commands.add_parser("doctor", help="say what this host can and can't do")

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from tare.errors import UsageError
 
 if TYPE_CHECKING:
     from results import Run
+    from results.comparability import Obstacle
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -44,27 +46,51 @@ def add(commands: "Commands") -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from reports.comparisons import formats, rendered
     from results.comparability import Obstacle
-    from results.comparison import compare
-    from results.files import write
 
-    if options.format not in formats():
-        raise UsageError(f"no format is called {options.format!r}", f"choose from {', '.join(formats())}")
     unknown = [name for name in options.allow if name not in list(Obstacle)]
     if unknown:
         raise UsageError(f"nothing to allow is called {unknown[0]!r}", f"choose from {', '.join(Obstacle)}")
-    if options.output and options.output.exists() and not options.force:
-        raise UsageError(f"{options.output} is there already", "choose another name, or give --force")
-    comparison = compare(
-        _loaded(options.base),
-        _loaded(options.new),
-        thresholds=dict(options.thresholds),
+    return judged(
+        options.base,
+        options.new,
+        options.format,
         allowed=[Obstacle(name) for name in options.allow],
+        thresholds=dict(options.thresholds),
+        output=options.output,
+        force=options.force,
     )
-    text = f"{rendered(comparison, options.format)}\n"
-    if options.output:
-        write(options.output, text.encode(), force=options.force)
+
+
+def judged(
+    base: Path,
+    new: Path,
+    form: str,
+    *,
+    allowed: Sequence["Obstacle"],
+    thresholds: Mapping[str, float] | None = None,
+    output: Path | None = None,
+    force: bool = False,
+) -> int:
+    """Compare two files and print or write what is to say; returns the exit code.
+
+    Raises:
+        UsageError: an option has no meaning, or a file isn't there.
+        NotComparable: the runs can't be compared.
+        ResultsError: the output can't be written.
+    """
+    from reports.comparisons import formats, rendered
+    from results.comparison import compare
+    from results.files import write
+
+    if form not in formats():
+        raise UsageError(f"no format is called {form!r}", f"choose from {', '.join(formats())}")
+    if output and output.exists() and not force:
+        raise UsageError(f"{output} is there already", "choose another name, or give --force")
+    comparison = compare(_loaded(base), _loaded(new), thresholds=thresholds, allowed=allowed)
+    text = f"{rendered(comparison, form)}\n"
+    if output:
+        write(output, text.encode(), force=force)
     else:
         print(text, end="")
     return comparison.outcome

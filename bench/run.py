@@ -30,6 +30,7 @@ from bench.progress import Display
 from bench.request import Request
 from bench.resume import check_unchanged
 from bench.selection import Selection, select
+from bench.source import source
 from bench.subject import Image, SubjectError
 from bench.tools_image import tools_image
 from bench.workload import SCENARIO as OWN
@@ -115,7 +116,7 @@ def _execute(
             "request": request.as_json(),
             **({OWN: workload.as_json()} if workload else {}),
         },
-        host={**fingerprint(), "pinning": pinning},
+        host={**fingerprint(), "pinning": pinning, "source": source()},
         subjects=selection.infos,
     )
     if begun:

@@ -15,7 +15,7 @@ MAIN = ("requests", "")
 
 _PORT = 5432
 _READY = Ready("line", text="ready to accept connections")
-_SERVE = """
+SERVE = """
 cd /var/lib/postgresql/*/main
 echo "host all all all trust" > /tmp/hba
 echo ready
@@ -43,5 +43,5 @@ def test_postgresql(
         assert mean, printed
         return {"": (float(rate[1]), float(mean[1]) / 1e3)}
 
-    spec = RunSpec(tools, ("sh", "-c", _SERVE), network=True)
+    spec = RunSpec(tools, ("sh", "-c", SERVE), network=True)
     weigh_application(weigh, subject, recorder, spec, _READY, load, read, prepare=fill)
