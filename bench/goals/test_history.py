@@ -51,7 +51,8 @@ def test_history_changes(benchmark: Any, host: str) -> None:
     rate, often = near / _SERIES, 1000 * false / runs
     print(
         f"\n{host}, noise {np.median(wide):.1%}: a step of {_STEP:.0%} among {_RUNS} runs found"
-        f" within {_NEAR} runs in {rate:.0%} of {_SERIES} series; goal at least 90%: {'met' if rate >= 0.9 else 'missed'}"
+        f" within {_NEAR} runs in {rate:.0%} of {_SERIES} series;"
+        f" goal at least 90%: {'met' if rate >= 0.9 else 'missed'}"
         f"\nfalse points: {often:.2f} in 1,000 runs of {_QUIET} series; goal at most 1:"
         f" {'met' if often <= 1 else 'missed'}"
     )
