@@ -12,6 +12,9 @@ from reports.paint import PAINTS, style
 _SVG = "http://www.w3.org/2000/svg"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _FONT = re.compile(r"font: (?:\d+ )?([\d.]+px) [^;]*")
+_FAMILY = re.compile(r"font-family: [^;]*;? ?")
+_NUMBER = re.compile(r"-?\d+\.\d\d+")
+_PLACES = ("d", "x", "y", "transform", "width", "height")
 
 
 def inline(figure: Figure, name: str, label: str) -> str:
@@ -29,6 +32,7 @@ def inline(figure: Figure, name: str, label: str) -> str:
     root = ElementTree.fromstring(buffer.getvalue())
     _strip(root)
     _share(root)
+    _slim(root)
     for element in root.iter():
         _rename(element, name)
     for attribute in ("width", "height", "version"):
@@ -50,7 +54,7 @@ def _strip(root: ElementTree.Element) -> None:
 
 
 def _share(root: ElementTree.Element) -> None:
-    """Say the style of many marks once, and their places to a tenth of a point: most of a chart is marks."""
+    """Say the style of many marks once: most of a chart is marks."""
     for group in root.iter(f"{{{_SVG}}}g"):
         marks = group.findall(f"{{{_SVG}}}use")
         styles = {mark.get("style") for mark in marks}
@@ -59,8 +63,21 @@ def _share(root: ElementTree.Element) -> None:
         group.set("style", styles.pop() or "")
         for mark in marks:
             del mark.attrib["style"]
-            for axis in ("x", "y"):
-                mark.set(axis, f"{float(mark.get(axis, 0)):.1f}")
+
+
+def _slim(root: ElementTree.Element) -> None:
+    """Leave out what draws nothing: indentation, ids that nobody names, less than a tenth of a point."""
+    text = ElementTree.tostring(root, encoding="unicode")
+    named = set(re.findall(r"""(?:href="#|url\(#)([^")]+)""", text))
+    for element in root.iter():
+        element.tail = None
+        if not (element.text or "").strip():
+            element.text = None
+        if element.get("id") not in named:
+            element.attrib.pop("id", None)
+        for place in _PLACES:
+            if value := element.get(place):
+                element.set(place, _NUMBER.sub(lambda found: f"{float(found[0]):.1f}", value))
 
 
 def _rename(element: ElementTree.Element, name: str) -> None:
@@ -69,4 +86,5 @@ def _rename(element: ElementTree.Element, name: str) -> None:
     if reference := element.attrib.pop(_HREF, None):
         element.set("href", f"#{name}-{reference.removeprefix('#')}")
     for key, value in element.items():
-        element.set(key, _FONT.sub(r"font-size: \1", value.replace("url(#", f"url(#{name}-")))
+        styled = _FAMILY.sub("", _FONT.sub(r"font-size: \1", value))
+        element.set(key, styled.replace("url(#", f"url(#{name}-"))
