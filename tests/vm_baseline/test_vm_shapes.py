@@ -23,7 +23,7 @@ from tare.state import State
 from vm_baseline import Hypervisor, Machine, MachineSpec, MemoryOptions, Tap, clean, template
 from vm_baseline.errors import HypervisorError, NotReadyError
 from vm_baseline.launched import Launched
-from vm_baseline.place import domain_prefix
+from vm_baseline.place import Place, domain_prefix
 from vm_baseline.pool import Pool
 from vm_baseline.processes import qemu_processes
 
@@ -128,7 +128,7 @@ def test_a_guest_is_saved_once_for_all_that_are_alike(shared_hypervisor, wanted,
     assert before.stat().st_mtime_ns == written
     assert before in template.cached_templates(shared_hypervisor._state)
     shared = shared_hypervisor.prepare(wanted(5))
-    domain = shared_hypervisor._domain(wanted(5), shared, Path("instance"))
+    domain = shared_hypervisor._domain(wanted(5), shared, Place(Path("instance"), Path("instance")))
     others = (replace(domain, **change) for change in ({"memory": 128 << 20}, {"vcpus": 2}, {"bridge": None}))
     assert len({template.name(other, shared, 9) for other in (domain, *others)}) == 4
 
