@@ -12,7 +12,9 @@ ROOT = Path(__file__).parent.parent.parent
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
     *sorted(
-        path for path in (ROOT / "docs").glob("*.md") if path.name not in ("tutorial.md", "regression.md")
+        path
+        for path in (ROOT / "docs").glob("*.md")
+        if path.name not in ("tutorial.md", "regression.md", "history.md")
     ),
 ]
 PROGRAM = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -22,7 +22,11 @@ CASES = [
     (("run", "--subjects", "vmware"), ExitCode.USAGE, "no subject is called 'vmware'; choose from host"),
     (("run", "--runtime", "/bin/none"), ExitCode.USAGE, "there is no runtime '/bin/none'; name a program"),
     (("run", "--runtime", "runc"), ExitCode.USAGE, "there is a subject 'runc' already; name the runtime by"),
-    (("run", "--scenarios", "speed"), ExitCode.USAGE, "no scenario is called 'speed'; choose from cpu"),
+    (
+        ("run", "--scenarios", "speed"),
+        ExitCode.USAGE,
+        "no scenario is called 'speed'; choose from checkpoint",
+    ),
     (("run", "--profile", "fast"), ExitCode.USAGE, "no profile is called 'fast'; choose from smoke"),
     (("run", "--profile", "goals", "nonsense"), ExitCode.USAGE, "no goal is called 'nonsense'"),
     (("plan", "--profile", "goals"), ExitCode.USAGE, "goals are no plan"),

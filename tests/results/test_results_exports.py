@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import jsonschema
+import jsonschema_rs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from result_strategies import runs
@@ -93,7 +93,7 @@ def test_github_action_benchmark_takes_one_way_at_a_time(run) -> None:
 
 def test_bencher_gets_nanoseconds_and_intervals(run) -> None:
     content = json.loads(export([run], "bmf"))
-    jsonschema.validate(content, BMF)
+    jsonschema_rs.validate(BMF, content)
     truth = median(samples_of(run, "tarebox", "exit"))
     assert content["startup/time/exit[tarebox]"] == {
         "latency": {
@@ -173,7 +173,7 @@ def test_whatever_a_run_holds_prometheus_reads_it(run) -> None:
 @given(runs().filter(is_of_this_world))
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=30)
 def test_whatever_a_run_holds_is_json(run) -> None:
-    jsonschema.validate(json.loads(export([run], "bmf")), BMF)
+    jsonschema_rs.validate(BMF, json.loads(export([run], "bmf")))
     for better in Better:
         for entry in json.loads(export([run], "github-action-benchmark", better)):
             assert {"name", "unit", "value", "extra"} <= set(entry)
