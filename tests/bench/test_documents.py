@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-# The tutorial's commands build on each other, and those on comparing need two runs; see test_tutorial.py and
-# test_regression_document.py.
+# The tutorial's commands build on each other, and others need certain runs; see test_tutorial.py,
+# test_regression_document.py and test_history.py.
+_ELSEWHERE = ("tutorial.md", "regression.md", "history.md")
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
     *sorted(

@@ -25,7 +25,7 @@ CASES = [
     (
         ("run", "--scenarios", "speed"),
         ExitCode.USAGE,
-        "no scenario is called 'speed'; choose from checkpoint",
+        "no scenario is called 'speed'; choose from check",
     ),
     (("run", "--profile", "fast"), ExitCode.USAGE, "no profile is called 'fast'; choose from smoke"),
     (("run", "--profile", "goals", "nonsense"), ExitCode.USAGE, "no goal is called 'nonsense'"),
