@@ -46,7 +46,7 @@ def test_packages_are_installed_with_all_their_files() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     patterns = project["tool"]["setuptools"]["package-data"]["*"]
     files = (path for package in MAY_IMPORT for path in (ROOT / package).rglob("*") if path.is_file())
-    kept = (path for path in files if path.suffix not in (".py", ".pyc", ".so"))
+    kept = (path for path in files if path.suffix not in (".py", ".so") and path.parent.name != "__pycache__")
     left_out = {
         str(path.relative_to(ROOT))
         for path in kept
