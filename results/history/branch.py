@@ -10,7 +10,7 @@ from pathlib import Path
 
 from results.errors import ResultsError
 from results.history.directory import RUN, SUMMARY
-from results.history.document import packed, run_of, summary_of
+from results.history.document import check_same, packed, run_of, summary_of
 from results.history.summary import Summary, summary
 from results.run import Run
 
@@ -38,14 +38,13 @@ class Branch:
 
     def add(self, run: Run) -> bool:
         """As `Keep.add`."""
-        short, whole = summary(run), packed(run.as_json())
+        short = summary(run)
         place = f"{short.machine}/{run.id}"
-        files = {f"{place}{RUN}": whole, f"{place}{SUMMARY}": packed(short.as_json())}
+        files = {f"{place}{RUN}": packed(run.as_json()), f"{place}{SUMMARY}": packed(short.as_json())}
         for _ in range(_ATTEMPTS):
             tip = self._tip()
             if tip and (known := self._content(tip, f"{place}{RUN}")) is not None:
-                if known != whole:
-                    raise ResultsError(f"{place} is another run of the same id", "measure again")
+                check_same(known, run, place)
                 return False
             commit = self._commit(tip, files, f"Keep run {run.id}")
             # Only if nobody has added another meanwhile.

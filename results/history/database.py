@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from results.errors import ResultsError
-from results.history.document import packed, run_of, summary_of
+from results.history.document import check_same, packed, run_of, summary_of
 from results.history.summary import Summary, summary
 from results.run import Run
 
@@ -53,18 +53,16 @@ class Database:
 
     def add(self, run: Run) -> bool:
         """As `Keep.add`."""
-        short, whole = summary(run), packed(run.as_json())
+        short = summary(run)
         row = {"id": run.id, "machine": short.machine, "started": run.started}
+        documents = {"summary": packed(short.as_json()), "run": packed(run.as_json())}
         with self._connected() as connection:
             try:
                 with connection.begin_nested():
-                    connection.execute(
-                        insert(_RUNS), {**row, "summary": packed(short.as_json()), "run": whole}
-                    )
+                    connection.execute(insert(_RUNS), {**row, **documents})
             except IntegrityError:
                 known = connection.execute(select(_RUNS.c.run).where(_RUNS.c.id == run.id)).scalar_one()
-                if known != whole:
-                    raise ResultsError(f"{run.id} is another run of the same id", "measure again") from None
+                check_same(known, run, run.id)
                 return False
         return True
 

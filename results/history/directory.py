@@ -4,7 +4,7 @@ from pathlib import Path
 
 from results.errors import ResultsError
 from results.files import write
-from results.history.document import packed, run_of, summary_of
+from results.history.document import check_same, packed, run_of, summary_of
 from results.history.summary import Summary, summary
 from results.run import Run
 
@@ -24,16 +24,17 @@ class Directory:
 
     def add(self, run: Run) -> bool:
         """As `Keep.add`."""
-        short, whole = summary(run), packed(run.as_json())
+        short = summary(run)
         place = self._path / short.machine
-        path = place / f"{run.id}{RUN}"
+        path, beside = place / f"{run.id}{RUN}", place / f"{run.id}{SUMMARY}"
         if path.exists():
-            if _read(path) != whole:
-                raise ResultsError(f"{path} is another run of the same id", "measure again")
-            return False
-        # A run counts once its summary is there.
-        write(path, whole)
-        write(place / f"{run.id}{SUMMARY}", packed(short.as_json()), force=True)
+            check_same(_read(path), run, str(path))
+            if beside.exists():
+                return False
+        else:
+            write(path, packed(run.as_json()))
+        # A run counts once its summary is there: who was killed between both can add it again.
+        write(beside, packed(short.as_json()), force=True)
         return True
 
     def machines(self) -> list[str]:

@@ -23,6 +23,16 @@ def run_of(data: bytes, name: str) -> Run:
     return Run.from_json(block)
 
 
+def check_same(data: bytes, run: Run, name: str) -> None:
+    """Look whether a run is the one that is kept as `data`: compressed by another library it has other bytes.
+
+    Raises:
+        ResultsError: it is another of the same id, or what is kept can't be read; `name` says which.
+    """
+    if run_of(data, name) != run:
+        raise ResultsError(f"{name} is another run of the same id", "measure again")
+
+
 def summary_of(data: bytes, name: str) -> Summary:
     """The summary of `packed(summary.as_json())`. Raises: ResultsError: it is none; `name` says which."""
     try:

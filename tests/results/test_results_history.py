@@ -1,3 +1,4 @@
+import gzip
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +48,24 @@ def test_another_run_of_a_known_id_is_refused_and_the_first_stays(place: Keep) -
     with pytest.raises(ResultsError, match="r1.* is another run of the same id; measure again"):
         place.add(replace(RUNS[1], id="r1"))
     assert place.run(MACHINE, "r1") == RUNS[0]
+
+
+def test_a_run_packed_by_another_library_is_the_same(tmp_path: Path) -> None:
+    place = kept(str(tmp_path))
+    place.add(RUNS[0])
+    (path,) = tmp_path.glob("*/*.run.json.gz")
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()), 1))
+    assert place.add(RUNS[0]) is False
+
+
+def test_a_run_whose_keeping_was_cut_short_can_be_kept_again(tmp_path: Path) -> None:
+    place = kept(str(tmp_path))
+    place.add(RUNS[0])
+    (short,) = tmp_path.glob("*/*.summary.json.gz")
+    short.unlink()
+    assert place.machines() == []
+    assert place.add(RUNS[0]) is True
+    assert place.summaries(MACHINE) == [summary(RUNS[0])]
 
 
 def test_a_run_that_is_not_kept_is_named(place: Keep) -> None:
