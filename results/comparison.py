@@ -14,9 +14,10 @@ from statistics import median
 from results.comparability import Difference, NotComparable, Obstacle, check
 from results.facts import FactChange, changed_facts
 from results.floor import Floors
-from results.pairing import Identity, Pair, pair
+from results.pairing import Pair, pair
 from results.record import Better
 from results.run import Run
+from results.series import Identity
 from results.significance import LEVEL, adjusted, rank_sum, welch
 from results.statistics import Estimate, ratio
 from results.vocabulary import is_exact, is_judged

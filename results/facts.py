@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from results.pairing import Identity
 from results.run import Run
+from results.series import Identity
 
 
 @dataclass(frozen=True)

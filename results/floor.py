@@ -5,8 +5,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
-from results.pairing import Identity, Pair, medians
+from results.pairing import Pair, medians
 from results.run import Run
+from results.series import Identity
 from results.significance import LEVEL, rank_sum
 from results.vocabulary import is_exact
 from tare.errors import UsageError

@@ -1,58 +1,15 @@
 """The series of two runs, paired by all that identifies one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import median
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
-from results.record import Better, Record, Temperature
 from results.run import Run
+from results.series import Identity, all_series
 
 Medians: TypeAlias = Mapping[int, float]
 """The median of each pass by its number, in order."""
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What makes two series the same: whose samples they are, and of what."""
-
-    subject: str
-    scenario: str
-    metric: str
-    phase: str
-    temperature: Temperature
-    unit: str
-    better: Better
-    accelerator: str | None
-
-    @classmethod
-    def of(cls, record: Record) -> Self:
-        """Of a record's samples."""
-        return cls(
-            record.subject,
-            record.scenario,
-            record.metric,
-            record.phase,
-            record.temperature,
-            record.unit,
-            record.better,
-            record.accelerator,
-        )
-
-    @property
-    def name(self) -> str:
-        """What is measured, as a threshold is given for it: `startup/time/exit`."""
-        cold = str(self.temperature) if self.temperature is Temperature.COLD else ""
-        return "/".join(part for part in (self.scenario, self.metric, self.phase, cold) if part)
-
-    @property
-    def measure(self) -> "Identity":
-        """The same of any subject."""
-        return replace(self, subject="", accelerator=None)
-
-    def __str__(self) -> str:
-        whose = ",".join(part for part in (self.subject, self.accelerator) if part)
-        return f"{self.name}[{whose}]"
 
 
 @dataclass(frozen=True)
@@ -95,13 +52,9 @@ def pair(base: Run, new: Run) -> Pairing:
 
 def medians(run: Run) -> dict[Identity, Medians]:
     """The median of each pass of every series; warm-up is in none."""
-    passes: dict[Identity, dict[int, list[float]]] = {}
-    for record in run.records:
-        if record.samples and not record.warm_up:
-            passes.setdefault(Identity.of(record), {}).setdefault(record.pass_, []).extend(record.samples)
     return {
-        identity: {number: median(samples[number]) for number in sorted(samples)}
-        for identity, samples in passes.items()
+        series.identity: {number: median(series.passes[number]) for number in sorted(series.passes)}
+        for series in all_series(run)
     }
 
 

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, variance
 
-from results.pairing import Identity, Pair
+from results.pairing import Pair
 from results.record import Kind
 from results.run import Run
+from results.series import Identity
 
 LEAST_OTHERS = 3
 """With fewer one of them that changed itself would be taken for the weather."""

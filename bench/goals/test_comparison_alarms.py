@@ -18,7 +18,7 @@ from bench.goals.drawn import drawn, recorded
 from results import Run
 from results.comparability import Obstacle
 from results.comparison import Verdict, compare
-from results.pairing import Identity
+from results.series import Identity
 from results.store import Store
 
 _PAIRS = 200

@@ -22,14 +22,16 @@ def export(runs: Sequence[Run]) -> str:
     benchmarks: dict[str, dict[str, dict[str, float]]] = {}
     for series in all_series(single(runs)):
         measure, factor = _measure(series)
-        benchmarks.setdefault(series.name, {})[measure] = _metric(series, factor)
+        benchmarks.setdefault(str(series.identity), {})[measure] = _metric(series, factor)
     return json.dumps(benchmarks, indent=1) + "\n"
 
 
 def _measure(series: Series) -> tuple[str, float]:
     """The measure's name and by what a value in our unit is multiplied."""
-    words = _WORDS.get(series.unit, series.unit)
-    return _OWN.get((series.unit, series.better), (f"{words}, {series.better} is better", 1.0))
+    words = _WORDS.get(series.identity.unit, series.identity.unit)
+    return _OWN.get(
+        (series.identity.unit, series.identity.better), (f"{words}, {series.identity.better} is better", 1.0)
+    )
 
 
 def _metric(series: Series, factor: float) -> dict[str, float]:

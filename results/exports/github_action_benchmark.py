@@ -16,7 +16,7 @@ from tare.errors import UsageError
 def export(runs: Sequence[Run]) -> str:
     """The medians of a run. Raises: UsageError: there are several runs, or metrics that improve both ways."""
     found = all_series(single(runs))
-    if len({series.better for series in found}) > 1:
+    if len({series.identity.better for series in found}) > 1:
         raise UsageError(
             "one file of github-action-benchmark has metrics that improve one way",
             "give --better lower for customSmallerIsBetter or --better higher for customBiggerIsBetter",
@@ -26,7 +26,11 @@ def export(runs: Sequence[Run]) -> str:
 
 def _entry(series: Series) -> dict[str, object]:
     estimate = series.estimate
-    entry: dict[str, object] = {"name": series.name, "unit": series.unit, "value": estimate.value}
+    entry: dict[str, object] = {
+        "name": str(series.identity),
+        "unit": series.identity.unit,
+        "value": estimate.value,
+    }
     words = f"median of {estimate.n}"
     if estimate.low is not None and estimate.high is not None:
         entry["range"] = f"± {(estimate.high - estimate.low) / 2:.3g}"

@@ -30,12 +30,12 @@ _STATISTICS: Mapping[str, tuple[str, Callable[[Series], float | None]]] = {
 def export(runs: Sequence[Run]) -> str:
     """All series of all runs, told apart by labels."""
     found = [(run, series) for run in runs for series in all_series(run)]
-    units = dict.fromkeys(_UNITS.get(series.unit, "") for _, series in found)
+    units = dict.fromkeys(_UNITS.get(series.identity.unit, "") for _, series in found)
     lines = [*_head("tarebench_run", "info", "", "What was run, and where")]
     lines += [f"tarebench_run_info{_labels(_of_run(run))} 1 {_time(run)}" for run in runs]
     for statistic, (meaning, value) in _STATISTICS.items():
         for unit in units:
-            group = [(run, series) for run, series in found if _UNITS.get(series.unit, "") == unit]
+            group = [(run, series) for run, series in found if _UNITS.get(series.identity.unit, "") == unit]
             lines += _family(f"tarebench_{statistic}", unit, meaning, value, group)
     lines += _family("tarebench_samples", "", "Number of samples", lambda series: series.estimate.n, found)
     return "\n".join([*lines, "# EOF", ""])
@@ -71,14 +71,14 @@ def _of_run(run: Run) -> Mapping[str, str]:
 def _of_series(run: Run, series: Series) -> Mapping[str, str]:
     return {
         "run": run.id,
-        "subject": series.subject,
-        "scenario": series.scenario,
-        "metric": series.metric,
-        "phase": series.phase,
-        "temperature": str(series.temperature),
-        "accelerator": series.accelerator or "",
-        "unit": series.unit,
-        "better": str(series.better),
+        "subject": series.identity.subject,
+        "scenario": series.identity.scenario,
+        "metric": series.identity.metric,
+        "phase": series.identity.phase,
+        "temperature": str(series.identity.temperature),
+        "accelerator": series.identity.accelerator or "",
+        "unit": series.identity.unit,
+        "better": str(series.identity.better),
     }
 
 

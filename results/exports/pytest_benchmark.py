@@ -21,7 +21,7 @@ from results.series import Series, all_series
 def export(runs: Sequence[Run]) -> str:
     """All samples in seconds. Raises: ResultsError: there are none; UsageError: there are several runs."""
     run = single(runs)
-    times = [series for series in all_series(run) if series.unit == "s"]
+    times = [series for series in all_series(run) if series.identity.unit == "s"]
     if not times:
         raise ResultsError(f"the run {run.id} has no times", "export another format, which has other units")
     content = {
@@ -39,11 +39,11 @@ def _benchmark(series: Series) -> dict[str, Any]:
     for seconds in series.samples:
         stats.update(seconds)
     return {
-        "group": series.measure,
-        "name": series.name,
-        "fullname": series.name,
-        "params": {"subject": series.subject},
-        "param": series.subject,
+        "group": series.identity.name,
+        "name": str(series.identity),
+        "fullname": str(series.identity),
+        "params": {"subject": series.identity.subject},
+        "param": series.identity.subject,
         "extra_info": {"passes": sorted(series.passes)},
         "options": {},
         "stats": {**stats.as_dict(), "data": list(series.samples), "iterations": 1},

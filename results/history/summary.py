@@ -8,9 +8,10 @@ from statistics import median
 from typing import Any
 
 from results.errors import ResultsError
-from results.pairing import Identity, medians
+from results.pairing import medians
 from results.record import Better, Temperature
 from results.run import Run
+from results.series import Identity
 
 _MACHINE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]*")
 

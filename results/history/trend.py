@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from results.history.change_points import ChangePoint, change_points
 from results.history.summary import Summary, identity
-from results.pairing import Identity
+from results.series import Identity
 from results.vocabulary import is_judged
 
 

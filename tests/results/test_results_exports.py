@@ -133,9 +133,9 @@ def test_pytest_benchmark_compares_every_time(run, tmp_path) -> None:
         check=True,
         cwd=tmp_path,
     )
-    times = [series for series in all_series(run) if series.unit == "s"]
-    assert all(series.name in done.stdout for series in times)
-    assert done.stdout.count(" tests ---") == len({series.measure for series in times})
+    times = [series for series in all_series(run) if series.identity.unit == "s"]
+    assert all(str(series.identity) in done.stdout for series in times)
+    assert done.stdout.count(" tests ---") == len({series.identity.name for series in times})
     assert "Failed to load" not in done.stderr
 
 
@@ -165,7 +165,13 @@ def test_whatever_a_run_holds_prometheus_reads_it(run) -> None:
         for sample in families["tarebench_samples"]
     }
     assert found == {
-        (series.subject, series.scenario, series.metric, series.phase, series.unit)
+        (
+            series.identity.subject,
+            series.identity.scenario,
+            series.identity.metric,
+            series.identity.phase,
+            series.identity.unit,
+        )
         for series in all_series(run)
     }
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from result_strategies import runs
 
 from results import SubjectInfo, Temperature
-from results.pairing import Identity, medians, pair
+from results.pairing import medians, pair
+from results.series import Identity
 
 
 @given(runs(), runs())
