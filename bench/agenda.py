@@ -1,7 +1,8 @@
-"""Which visits of a plan a run still makes: the least passes, then more where a median isn't certain."""
+"""Which visits a run still makes: the fewest passes, the usual ones, more where a median isn't certain."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from bench.plan import Plan, Visit, main_metric
 from results import Record, Run, Temperature
@@ -40,19 +41,21 @@ class Agenda:
         self._take(run.records)
 
     def ahead(self) -> list[Visit]:
-        """The visits that are surely still made, in order."""
+        """The visits that are still made where time allows, in order."""
         return list(self._least)
 
     def wants(self, visit: Visit) -> bool:
         """Whether a visit is to be made, now that its turn has come."""
         if visit in self._made:
             return False
-        if visit.pass_ <= self._plan.profile.effort(visit.scenario).passes:
+        if self._is_sure(visit):
             return True
-        if not any(self._uncertain(visit.scenario, subject) for subject in self._same[visit.subject]):
+        usual = visit in self._least
+        if not usual and not any(map(partial(self._uncertain, visit.scenario), self._same[visit.subject])):
             return False
-        if self._has_time(visit):
+        if self._has_time(visit, usual):
             return True
+        self._least.pop(visit, None)
         self._short = True
         return False
 
@@ -92,12 +95,16 @@ class Agenda:
             return Ended.PASSES
         return Ended.BUDGET if self._short else Ended.PASSES
 
-    def _has_time(self, visit: Visit) -> bool:
-        """Whether there is time for one that needn't be made, and for all that are made in any case."""
+    def _is_sure(self, visit: Visit) -> bool:
+        return visit.pass_ <= self._plan.profile.effort(visit.scenario).fewest
+
+    def _has_time(self, visit: Visit, usual: bool) -> bool:
+        """Whether there is time for one that needn't be made, and for all that come before it in importance."""
         budget = self._plan.profile.budget
         if budget is None:
             return True
-        return self._spent + sum(map(self._expected, (visit, *self._least))) <= budget
+        first = [other for other in self._least if not usual or self._is_sure(other)]
+        return self._spent + sum(map(self._expected, (visit, *first))) <= budget
 
     def _uncertain(self, scenario: str, subject: str) -> bool:
         key = (scenario, subject)

@@ -67,5 +67,5 @@ def _going_on(profile: Profile) -> list[str]:
         return []
     return [
         f"target     passes are added until medians are known within \N{PLUS-MINUS SIGN}{profile.target:.0%}",
-        f"budget     {clock_face(profile.budget)} minutes, after which no pass is added",
+        f"budget     {clock_face(profile.budget)} minutes, after which no further pass is begun",
     ]

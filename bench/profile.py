@@ -7,19 +7,27 @@ from results import Kind
 from tare.errors import UsageError
 
 _ROUNDS_AFTER_WARM_UP = 4
+_FEWEST = 2
+"""Passes without which nothing is known of how passes differ."""
 
 
 @dataclass(frozen=True)
 class Effort:
     """Work for one scenario: passes over all subjects, and rounds within a visit by kind of subject.
 
-    There are at least `passes`, and up to `most` while a median isn't certain enough (None: no more).
+    There are `passes` where the time allows, and up to `most` while a median isn't certain enough (None: no
+    more).
     """
 
     passes: int = 1
     rounds: int = 1
     vm_rounds: int = 1
     most: int | None = None
+
+    @property
+    def fewest(self) -> int:
+        """Passes that are made whatever time they take."""
+        return min(self.passes, _FEWEST)
 
     @property
     def last(self) -> int:
@@ -45,7 +53,7 @@ class Profile:
     only when they are asked for by name, as are the scenarios that need the tools image unless `tools`;
     `together` are the numbers of instances that are started at once; `target` is the share of the median of
     a scenario's main metric that half of its interval should be within, and `budget` the seconds after
-    which no pass is added for that.
+    which no further pass is begun.
     """
 
     name: str
@@ -119,6 +127,8 @@ PROFILES = {
             "quick",
             "six minutes on two cores, virtual machines emulated; what needs no packages",
             {"startup": Effort(5, 10, 1, 10), "cpu": Effort(3, 1, 1, 6), "deploy": Effort(3, 1, 1, 6)},
+            work=10,
+            instances=(1, 2, 4),
             target=0.05,
             budget=4.5 * 60,
             leaves_out=_WHOLE_SYSTEMS
@@ -133,13 +143,13 @@ PROFILES = {
             "tighter intervals, within forty minutes",
             {
                 **dict.fromkeys(_REPEATED, Effort(most=5)),
-                "startup": Effort(10, 20, 3, 30),
+                "startup": Effort(24, 6, 1, 60),
                 "cpu": Effort(5, 2, 1, 15),
                 "deploy": Effort(10, 2, 1, 30),
                 "memory": Effort(3, 1, 1),
             },
             target=0.02,
-            budget=40 * 60,
+            budget=37 * 60,
             leaves_out=_WHOLE_SYSTEMS,
         ),
         Profile(

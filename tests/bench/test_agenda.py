@@ -69,11 +69,19 @@ def test_only_the_uncertain_are_visited_again_and_the_control_with_whom_it_contr
     )
 
 
-def test_the_time_budget_ends_it_but_never_the_least_passes() -> None:
+def test_the_time_budget_ends_it_but_never_the_fewest_passes() -> None:
     agenda = Agenda(PLAN, RUN, second)
     visits, _ = made(agenda, dict.fromkeys(NAMES, 0.9), seconds=500)
-    assert visits == PLAN.least()
+    assert visits == [visit for visit in PLAN.least() if visit.pass_ <= Effort(3).fewest]
     assert {each.ended for each in agenda.precisions()} == {Ended.BUDGET}
+    assert agenda.ahead() == []
+
+
+def test_the_usual_passes_are_made_as_far_as_time_allows() -> None:
+    agenda = Agenda(PLAN, RUN, lambda _: 100.0)
+    visits, _ = made(agenda, dict.fromkeys(NAMES, 0.01), seconds=100)
+    assert len(visits) == WORK.budget // 100
+    assert {visit.pass_ for visit in visits} == {1, 2, 3}
 
 
 def test_time_for_the_least_passes_is_kept_from_those_that_are_added() -> None:
