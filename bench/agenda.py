@@ -99,7 +99,7 @@ class Agenda:
         return visit.pass_ <= self._plan.profile.effort(visit.scenario).fewest
 
     def _has_time(self, visit: Visit, usual: bool) -> bool:
-        """Whether there is time for one that needn't be made, and for all that come before it in importance."""
+        """Whether there is time for one that needn't be made, and for all more important ones."""
         budget = self._plan.profile.budget
         if budget is None:
             return True
