@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,11 @@ def _run(options: argparse.Namespace) -> int:
         from bench.goals import measure
 
         return measure(options.names)
+    if options.names:
+        raise UsageError(
+            f"{options.names[0]!r} would be a goal's name",
+            "name scenarios with --scenarios, goals with --profile goals",
+        )
     from bench.lab import Lab
     from bench.request import Request
     from bench.resume import request_of, unfinished
@@ -171,7 +177,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "tarebench", description="Weigh a container against a virtual machine on this host."
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(
+        required=True, metavar="COMMAND", parser_class=partial(argparse.ArgumentParser, allow_abbrev=False)
+    )
 
     run = commands.add_parser("run", help="measure, print the table, write the report")
     _add_choice(run)

@@ -1,6 +1,6 @@
 """Goes on with a run that was killed or interrupted, if all is as it was."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bench.request import Request
@@ -57,6 +57,12 @@ def _changes(before: Run, now: Run) -> Iterator[str]:
             was, is_ = (each.version or each.reason for each in (info, there))
             yield f"{info.name} was {was} and is {is_}"
     yield from (f"{name} can run now and couldn't" for name in subjects)
-    for name in {**before.plan, **now.plan}:
-        if before.plan.get(name) != now.plan.get(name):
-            yield f"of its plan, {name} was {before.plan.get(name)} and is {now.plan.get(name)}"
+    yield from (f"of its plan, {change}" for change in _apart("", before.plan, now.plan))
+
+
+def _apart(name: str, was: object, is_: object) -> Iterator[str]:
+    if isinstance(was, Mapping) and isinstance(is_, Mapping):
+        for key in {**was, **is_}:
+            yield from _apart(f"{name} {key}".strip(), was.get(key), is_.get(key))
+    elif was != is_:
+        yield f"{name} was {was} and is {is_}"

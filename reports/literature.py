@@ -16,7 +16,7 @@ class Published:
         value: the figure, in `unit`.
         unit: as in the vocabulary.
         what: what it is a figure of.
-        source: authors, title, place, year and page.
+        source: authors, title, place, year, and page or section.
     """
 
     scenario: str

@@ -13,7 +13,7 @@ from reports.fonts import drawable
 from reports.languages import gettext, speaking, spoken
 from reports.literature import published
 from reports.series import Measure, collect, measures
-from reports.strip import Panel, by_subject, figure
+from reports.strip import Marks, Panel, by_subject, figure
 from reports.units import quantity
 from results import Run
 
@@ -95,12 +95,16 @@ def panels(run: Run, scenario: str, columns: int = 1) -> Figure:
 
 def panel(run: Run, measure: Measure) -> Panel:
     """A panel of one measure, with what was published of it."""
-    marks = tuple(
+    return by_subject(measure.title, collect(run, measure), marks(measure))
+
+
+def marks(measure: Measure) -> Marks:
+    """What was published of a measure, by its number."""
+    return tuple(
         (f"[{number}]", figure.value)
         for number, figure in published(measure.scenario)
         if (figure.metric, figure.phase, figure.unit) == (measure.metric, measure.phase, measure.unit)
     )
-    return by_subject(measure.title, collect(run, measure), marks)
 
 
 def _plain(scenario: str) -> Chart:

@@ -1,6 +1,6 @@
 """Strip charts: a row a subject, every sample a point, the median a tick, its interval a band."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import matplotlib as mpl
@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from reports.languages import gettext
 from reports.paint import BY_KIND, FAINT, Paint, style
-from reports.series import Series
+from reports.series import Measure, Series
 from reports.units import quantity, scale, with_symbol
 from results import Kind
 
@@ -24,6 +24,8 @@ _ROW = 0.27
 _FRAME = 0.62
 _GOLDEN = 0.6180339887498949
 
+Marks = tuple[tuple[str, float], ...]
+"""Labels and values."""
 MARKERS: dict[Kind, str] = {Kind.HOST: "D", Kind.CONTAINER: "o", Kind.VM: "s"}
 
 
@@ -39,7 +41,7 @@ class Panel:
 
     title: str
     rows: tuple[tuple[str, Series | None], ...]
-    marks: tuple[tuple[str, float], ...] = ()
+    marks: Marks = ()
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -47,7 +49,7 @@ class Panel:
         return tuple(series for _, series in self.rows if series is not None and series.samples)
 
 
-def by_subject(title: str, series: Sequence[Series], marks: tuple[tuple[str, float], ...] = ()) -> Panel:
+def by_subject(title: str, series: Sequence[Series], marks: Marks = ()) -> Panel:
     """A panel with a row a subject."""
     return Panel(title, tuple((item.label, item) for item in series), marks)
 
@@ -109,13 +111,20 @@ def sheet(
     return drawn, [drawn.add_subplot(grid[row, :]) for row in empty]
 
 
-def by_part(title: str, series: Sequence[tuple[str, Series]]) -> tuple[Panel, ...]:
+def by_part(
+    title: str, series: Sequence[tuple[str, Series]], marks: Callable[[Measure], Marks] = lambda _: ()
+) -> tuple[Panel, ...]:
     """A panel a subject with a row for each of its parts, named and in order."""
     found: dict[str, list[tuple[str, Series]]] = {}
     for name, item in series:
         if item.samples:
             found.setdefault(item.label, []).append((name, item))
-    return tuple(Panel(f"{title}: {label}", tuple(rows)) for label, rows in found.items())
+    return tuple(
+        Panel(
+            f"{title}: {label}", tuple(rows), tuple(mark for _, item in rows for mark in marks(item.measure))
+        )
+        for label, rows in found.items()
+    )
 
 
 def blank(height: float) -> Figure:

@@ -22,6 +22,8 @@ from runtime.cgroups.protocol import PERIOD
 
 _COMMON = Path("/usr/share/lxc/config/common.conf")
 """What its own images include: devices, capabilities, system calls, mounts."""
+_SHARED_MEMORY = "tmpfs dev/shm tmpfs nosuid,noexec,nodev,mode=1777,size=64m,create=dir 0 0"
+"""As the OCI's default: POSIX shared memory has to be somewhere (shm_overview(7))."""
 
 
 class LxcInstance(ForegroundInstance):
@@ -121,6 +123,7 @@ class Lxc(CopiedRoot):
         yield f"lxc.init.uid = {container.uid}"
         yield f"lxc.init.gid = {container.gid}"
         yield from (f"lxc.environment = {name}={value}" for name, value in container.env.items())
+        yield f"lxc.mount.entry = {_SHARED_MEMORY}"
         for bind in container.binds:
             target = bind.target.lstrip("/")
             yield f"lxc.mount.entry = {bind.source} {target} none bind,create=dir 0 0"

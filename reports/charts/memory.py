@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from reports.languages import gettext
 from reports.paint import BY_KIND, style
-from reports.registry import Chart, measured, panel
+from reports.registry import Chart, marks, measured, panel
 from reports.series import Measure, Series, collect, lookup
 from reports.strip import LOG_FROM, by_part, points, sheet
 from reports.units import quantity, scale
@@ -33,7 +33,7 @@ def _draw(run: Run) -> Figure:
         if (measures := [each for each in found if each.metric == metric and each.phase.isdecimal()])
     ]
     with mpl.rc_context(style()):
-        blocks = [(strips, 2), (by_part(gettext("Parts"), parts), 1)]
+        blocks = [(strips, 2), (by_part(gettext("Parts"), parts, marks), 1)]
         drawn, below = sheet(blocks, [_LINES_HEIGHT] * len(counted))
         for axes, measures in zip(below, counted, strict=True):
             _density(axes, run, measures)

@@ -29,6 +29,7 @@ CASES = [
     ),
     (("run", "--profile", "fast"), ExitCode.USAGE, "no profile is called 'fast'; choose from smoke"),
     (("run", "--profile", "goals", "nonsense"), ExitCode.USAGE, "no goal is called 'nonsense'"),
+    (("run", "startup"), ExitCode.USAGE, "'startup' would be a goal's name; name scenarios with --scenarios"),
     (("plan", "--profile", "goals"), ExitCode.USAGE, "goals are no plan"),
     (("report", "no-such-run.json"), ExitCode.RESULTS, "no-such-run.json"),
     (("report",), ExitCode.RESULTS, "there is no run in results/runs"),
@@ -43,6 +44,12 @@ def test_bad_input_is_one_clear_line(call, tmp_path, arguments, code, message) -
     assert line.startswith("tarebench: ")
     assert message in line
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_option_cut_short_is_none(call, tmp_path) -> None:
+    done = call("tarebench", "run", "--subject", "host", cwd=tmp_path)
+    assert done.returncode == ExitCode.USAGE
+    assert "unrecognized arguments: --subject" in done.stderr
 
 
 def test_an_unknown_connection_leaves_the_machines_out(call, tmp_path, nothing_left) -> None:

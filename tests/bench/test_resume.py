@@ -20,7 +20,11 @@ from tare.errors import ExitCode
 
 RUNC = SubjectInfo("runc", Kind.CONTAINER, "1.1.5", available=True)
 RUN = unfinished_run(
-    plan={"image": "busybox", "request": Request(scenarios=("startup",)).as_json()},
+    plan={
+        "image": "busybox",
+        "efforts": {"cpu": {"passes": 5, "most": 15}},
+        "request": Request(scenarios=("startup",)).as_json(),
+    },
     host={"machine": "00000000000000aa", "kernel": "6.1", "load_before": [0.1]},
     subjects=(RUNC,),
 )
@@ -41,6 +45,10 @@ def test_a_run_knows_what_it_was_asked_for() -> None:
         ({"subjects": ()}, "there is no subject runc any more"),
         ({"subjects": (RUNC, replace(RUNC, name="crun"))}, "crun can run now and couldn't"),
         ({"plan": {**RUN.plan, "image": "app"}}, "of its plan, image was busybox and is app"),
+        (
+            {"plan": {**RUN.plan, "efforts": {"cpu": {"passes": 3, "most": 15}}}},
+            "of its plan, efforts cpu passes was 5 and is 3",
+        ),
     ],
 )
 def test_what_changed_is_refused(now, message) -> None:

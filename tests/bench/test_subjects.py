@@ -114,7 +114,7 @@ def test_a_subject_lives_and_ends(subject, state, tmp_path, monkeypatch) -> None
     finally:
         instance.remove()
     instance.remove()
-    instance = subject.start(RunSpec(prepared, ("sh", "-c", "echo ready; exit 7")))
+    instance = subject.start(RunSpec(prepared, ("sh", "-c", "echo ready; test -w /dev/shm && exit 7")))
     try:
         instance.wait_ready(20)
         assert instance.wait(20) == 7

@@ -14,7 +14,10 @@ from synthetic_run import synthetic_run, without
 import reports
 from reports.page import bar, flattened
 from reports.page import render as rendered
-from results import Better, Record, ResultsError, Run
+from reports.registry import marks
+from reports.series import Measure, collect
+from reports.strip import by_part
+from results import Better, Record, ResultsError, Run, Temperature
 from results.schema import validate
 
 
@@ -180,6 +183,14 @@ def test_ratios_are_coloured_by_what_is_better(text):
 def test_published_figures_stand_beside_the_measured(text):
     assert "LightVM" in text
     assert "SOSP 2017, p. 218" in text
+    assert "NSDI 2020, section 5.2" in text
+
+
+def test_a_panel_of_parts_is_marked_where_one_of_them_was_published(run):
+    qemu = Measure("memory", "part", "qemu", Temperature.WARM, "B", Better.LOWER)
+    assert [value for _, value in marks(qemu)] == [131e6, 3e6]
+    series = [("QEMU", item) for item in collect(run, qemu)]
+    assert {panel.marks for panel in by_part("Parts", series, marks)} == {marks(qemu)}
 
 
 def test_large_data_is_packed(run, monkeypatch):
