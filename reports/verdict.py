@@ -1,5 +1,7 @@
 """What the table says, in sentences."""
 
+from collections.abc import Sequence
+
 from reports.languages import gettext, listed, noop
 from reports.series import control, marked, measures
 from reports.table import Row, Table, Verdict
@@ -12,6 +14,9 @@ EMULATED = noop(
     "The virtual machines were emulated (TCG), not hardware-virtualised: no guest booted with KVM on this "
     "host. Their speed says what emulation costs, not what virtualisation costs."
 )
+
+_NAMED = 3
+"""Subjects of one scenario that are named; of more their number is told."""
 
 
 def floor(run: Run) -> str:
@@ -59,19 +64,42 @@ def precision(run: Run) -> str:
         return gettext("The median of every scenario's main metric is known within {target}.").format(
             target=target
         )
-    told = gettext("Less certain than {target}: {metrics}.")
-    return told.format(target=target, metrics=listed([_told(each) for each in wider]))
+    groups = _grouped(wider)
+    certain = [_told(scenario, found) for scenario, found in groups.items() if _widths(found)]
+    few = [scenario for scenario, found in groups.items() if not _widths(found)]
+    sentences = []
+    if certain:
+        told = gettext("Less certain than {target}: {metrics}.")
+        sentences.append(told.format(target=target, metrics=listed(certain)))
+    if few:
+        told = gettext("Too few samples for an interval: {scenarios}.")
+        sentences.append(told.format(scenarios=listed(few)))
+    return " ".join(sentences)
 
 
-def _told(found: Precision) -> str:
-    width = gettext("too few samples")
-    if found.interval is not None:
-        width = f"\N{PLUS-MINUS SIGN}{found.interval:.1%}"
-    return gettext("{scenario} of {subject} ({width}, {ended})").format(
-        scenario=found.scenario,
-        subject=found.subject,
-        width=width,
-        ended=gettext(_ENDED[found.ended]),
+def _grouped(wider: Sequence[Precision]) -> dict[str, list[Precision]]:
+    groups: dict[str, list[Precision]] = {}
+    for each in wider:
+        groups.setdefault(each.scenario, []).append(each)
+    return groups
+
+
+def _widths(found: Sequence[Precision]) -> list[float]:
+    return sorted(each.interval for each in found if each.interval is not None)
+
+
+def _told(scenario: str, found: Sequence[Precision]) -> str:
+    subjects = listed([each.subject for each in found])
+    if len(found) > _NAMED:
+        subjects = gettext("{count} subjects").format(count=len(found))
+    widths = _widths(found)
+    low, high = (f"\N{PLUS-MINUS SIGN}{width:.1%}" for width in (widths[0], widths[-1]))
+    ends = dict.fromkeys(gettext(_ENDED[each.ended]) for each in found)
+    return gettext("{scenario} of {subjects} ({width}, {ended})").format(
+        scenario=scenario,
+        subjects=subjects,
+        width=low if low == high else gettext("{low} to {high}").format(low=low, high=high),
+        ended=listed(list(ends)),
     )
 
 

@@ -5,8 +5,9 @@ from synthetic_run import synthetic_run, without
 
 from reports.table import Verdict, comparison
 from reports.terminal import render
-from reports.verdict import floor, sentence
+from reports.verdict import floor, precision, sentence
 from results import Better, Kind, Record, SubjectInfo
+from results.precision import Ended, Precision
 
 
 def rows_of(run):
@@ -149,3 +150,17 @@ def test_a_subject_asked_twice_gives_the_noise_floor_and_nothing_else(run):
     assert floor(asked) in " ".join(render(comparison(asked), asked).split())
     assert rows_of(asked) == rows_of(run)
     assert floor(run) == ""
+
+
+def test_what_is_less_certain_is_told_by_scenario(run):
+    def of(scenario, interval, ended=Ended.BUDGET):
+        return Precision(scenario, f"{scenario}-{interval}", "time", "", 3, interval, 0.02, ended)
+
+    found = (
+        *(of("startup", interval) for interval in (0.03, 0.05, 0.04, 0.1)),
+        *(of("cpu", 0.03), of("cpu", 0.01, Ended.TARGET), of("disk", None)),
+    )
+    assert precision(replace(run, precision=found)) == (
+        "Less certain than ±2%: startup of 4 subjects (±3.0% to ±10.0%, time budget used) and cpu of cpu-0.03 "
+        "(±3.0%, time budget used). Too few samples for an interval: disk."
+    )
