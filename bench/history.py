@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from tare.errors import ExitCode
 
 if TYPE_CHECKING:
-    from results.history import Keep
+    from collections.abc import Sequence
+
+    from results.history import Keep, Summary
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -30,9 +32,22 @@ def add(commands: "Commands") -> None:
     _add_choice(changes)
     changes.set_defaults(perform=_changes)
 
+    report = _action(actions, "report", "write a page of the newest runs: what changed, and when")
+    _add_choice(report)
+    report.add_argument("--runs", type=_count, default=100, metavar="N", help="of how many (default: 100)")
+    report.add_argument("--lang", default="en", help="en, zh, or both in one page (default: en)")
+    report.add_argument(
+        "--commit-url",
+        type=_commit_url,
+        metavar="URL",
+        help="where commits are, as https://HOST/PATH/commit/{commit} (default: by the remote origin)",
+    )
+    report.add_argument("-o", "--out", type=Path, default=Path("reports/out"), help="where the page goes")
+    report.set_defaults(perform=_report)
+
     baseline = _action(actions, "baseline", "write the newest runs as one, for `tarebench compare`")
     _add_choice(baseline)
-    baseline.add_argument("--runs", type=int, default=5, metavar="N", help="of how many (default: 5)")
+    baseline.add_argument("--runs", type=_count, default=5, metavar="N", help="of how many (default: 5)")
     baseline.add_argument("--before", default="", metavar="RUN", help="the id of a run not to be among them")
     baseline.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="where to")
     baseline.add_argument("--force", action="store_true", help="replace a file of that name")
@@ -53,7 +68,7 @@ def _action(actions: "Commands", name: str, what: str) -> argparse.ArgumentParse
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--machine", metavar="ID", help="whose runs (default: this host's)")
-    parser.add_argument("--profile", default="standard", help="of which plan (default: standard)")
+    parser.add_argument("--profile", help="of which plan (default: the newest run's)")
 
 
 def _add(options: argparse.Namespace) -> int:
@@ -80,23 +95,67 @@ def _list(options: argparse.Namespace) -> int:
 def _changes(options: argparse.Namespace) -> int:
     from results.history.trend import trends
 
-    summaries = _place(options).summaries(_machine(options))
-    for trend in trends([each for each in summaries if each.profile == options.profile]):
-        for change in trend.changes:
-            run = trend.runs[change.index]
-            share = f"{(change.ratio - 1) * 100:+.1f} %"
-            print(f"{run.id}  {run.commit[:12]:<12}  {share:>9}  {trend.identity}")
+    found = [(trend, change) for trend in trends(_runs(options)) for change in trend.changes]
+    for trend, change in sorted(found, key=lambda each: each[0].runs[each[1].index].started):
+        run = trend.runs[change.index]
+        share = f"{(change.ratio - 1) * 100:+.1f} %"
+        print(f"{run.id}  {run.commit[:12]:<12}  {share:>9}  {trend.identity}")
     return ExitCode.OK
+
+
+def _report(options: argparse.Namespace) -> int:
+    from bench.plan import main_metric, scenario_files
+    from reports.languages import chosen
+    from reports.trends import History, build
+    from results.history.trend import trends
+
+    languages = chosen(options.lang)
+    runs = _linked(_runs(options)[-options.runs :], options.commit_url)
+    mains = {name: main for name in scenario_files() if (main := main_metric(name)) is not None}
+    history = History(_machine(options), runs[0].profile, runs, trends(runs), mains)
+    print(f"report     {build(history, options.out, languages)}")
+    return ExitCode.OK
+
+
+def _linked(runs: "Sequence[Summary]", url: str | None) -> "tuple[Summary, ...]":
+    """With a link to the commit of each: by the URL that was given, else its own, else by the remote."""
+    from dataclasses import replace
+    from urllib.parse import quote
+
+    from bench.source import commit_url
+
+    known = url or commit_url()
+    return tuple(
+        replace(run, link=known.replace("{commit}", quote(run.commit)))
+        if known and run.commit and (url or not run.link)
+        else run
+        for run in runs
+    )
 
 
 def _baseline(options: argparse.Namespace) -> int:
     from results.history.baseline import baseline
     from results.store import Store
 
-    run = baseline(_place(options), _machine(options), options.profile, options.runs, before=options.before)
+    profile = _runs(options)[-1].profile
+    run = baseline(_place(options), _machine(options), profile, options.runs, before=options.before)
     Store(options.output.parent).save(run, path=options.output, force=options.force)
     print(f"baseline   {options.output}")
     return ExitCode.OK
+
+
+def _runs(options: argparse.Namespace) -> "list[Summary]":
+    """The runs of the machine and plan asked for, the oldest first. Raises: ResultsError: there is none."""
+    from results.errors import ResultsError
+
+    summaries = _place(options).summaries(_machine(options))
+    profile = options.profile or (summaries[-1].profile if summaries else "")
+    if not (found := [each for each in summaries if each.profile == profile]):
+        asked = f" of profile {profile}" if profile else ""
+        raise ResultsError(
+            f"no run{asked} is kept of machine {_machine(options)}", "keep one with `tarebench history add`"
+        )
+    return found
 
 
 def _place(options: argparse.Namespace) -> "Keep":
@@ -109,3 +168,15 @@ def _machine(options: argparse.Namespace) -> str:
     from bench.machine_id import machine_id
 
     return str(options.machine or machine_id())
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of runs")
+    return int(text)
+
+
+def _commit_url(text: str) -> str:
+    if not (text.startswith(("https://", "http://")) and "{commit}" in text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no web page with {{commit}} in it")
+    return text

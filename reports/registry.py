@@ -79,6 +79,11 @@ def charts_for(run: Run) -> tuple[Chart, ...]:
     return (*known, *(_plain(scenario) for scenario in scenarios if scenario not in named))
 
 
+def chart_of(scenario: str) -> Chart:
+    """The chart of a scenario: its own, or a plain one."""
+    return next((chart for chart in charts_known() if chart.scenario == scenario), _plain(scenario))
+
+
 def measured(run: Run, scenario: str) -> tuple[Measure, ...]:
     """The measures of a scenario that have samples."""
     return tuple(

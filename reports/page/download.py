@@ -42,10 +42,11 @@ def downloads(source: Source) -> tuple[Download, ...]:
         name, data = raw.name, _read(raw)
     media = "application/json" if name.endswith(".json") else "application/octet-stream"
     samples = frame(run).to_csv(index=False).encode()
-    return (_download(name, media, data), _download(f"{run.id}.csv", "text/csv", samples))
+    return (packed(name, media, data), packed(f"{run.id}.csv", "text/csv", samples))
 
 
-def _download(name: str, media: str, data: bytes) -> Download:
+def packed(name: str, media: str, data: bytes) -> Download:
+    """A file of that name, media type and content inside the page; gzipped where large."""
     if len(data) > _PACKED_FROM and not name.endswith(".gz"):
         name, media, data = f"{name}.gz", "application/gzip", gzip.compress(data, mtime=0)
     href = f"data:{media};base64,{b64encode(data).decode()}"

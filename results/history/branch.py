@@ -1,11 +1,13 @@
 """Runs on a branch of a git repository, whose working tree is left alone.
 
-Each run is a commit that adds two files, made from git's own parts (gitcore-tutorial(7), git-mktree(1),
-git-commit-tree(1), git-update-ref(1)), so that it needs no checkout; pushing is left to the person.
+Each run is a commit that adds two files, made from git's own parts (git-hash-object(1), git-mktree(1),
+git-commit-tree(1), git-update-ref(1)), so that it needs neither a checkout nor an index: who is killed
+meanwhile leaves objects that nothing names, which git collects. Pushing is left to the person.
 """
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from results.errors import ResultsError
@@ -39,14 +41,13 @@ class Branch:
     def add(self, run: Run) -> bool:
         """As `Keep.add`."""
         short = summary(run)
-        place = f"{short.machine}/{run.id}"
-        files = {f"{place}{RUN}": packed(run.as_json()), f"{place}{SUMMARY}": packed(short.as_json())}
+        files = {f"{run.id}{RUN}": packed(run.as_json()), f"{run.id}{SUMMARY}": packed(short.as_json())}
         for _ in range(_ATTEMPTS):
             tip = self._tip()
-            if tip and (known := self._content(tip, f"{place}{RUN}")) is not None:
-                check_same(known, run, place)
+            if tip and (known := self._content(tip, f"{short.machine}/{run.id}{RUN}")) is not None:
+                check_same(known, run, f"{short.machine}/{run.id}")
                 return False
-            commit = self._commit(tip, files, f"Keep run {run.id}")
+            commit = self._commit(tip, short.machine, files, f"Keep run {run.id}")
             # Only if nobody has added another meanwhile.
             if self._try("update-ref", self._reference, commit, tip or "0" * 40).returncode == 0:
                 return True
@@ -103,23 +104,29 @@ class Branch:
             at = end + size + 2
         return contents
 
-    def _commit(self, tip: str, files: dict[str, bytes], message: str) -> str:
-        index = self._clone.joinpath(self._git("rev-parse", "--absolute-git-dir").decode().strip())
-        environment = {"GIT_INDEX_FILE": str(index / f"tarebench-index-{os.getpid()}")}
-        try:
-            if tip:
-                self._git("read-tree", tip, more=environment)
-            for name, data in files.items():
-                blob = self._git("hash-object", "-w", "--stdin", stdin=data).decode().strip()
-                entry = f"100644,{blob},{name}"
-                self._git("update-index", "--add", "--cacheinfo", entry, more=environment)
-            tree = self._git("write-tree", more=environment).decode().strip()
-        finally:
-            Path(environment["GIT_INDEX_FILE"]).unlink(missing_ok=True)
+    def _commit(self, tip: str, directory: str, files: Mapping[str, bytes], message: str) -> str:
+        machines = self._entries(tip) if tip else {}
+        runs = self._entries(machines[directory].split()[2]) if directory in machines else {}
+        for name, data in files.items():
+            runs[name] = f"100644 blob {self._made('hash-object', '-w', '--stdin', stdin=data)}"
+        machines[directory] = f"040000 tree {self._tree(runs)}"
         parents = ("-p", tip) if tip else ()
-        return self._git("commit-tree", tree, *parents, "-m", message, more=_IDENTITY).decode().strip()
+        return self._made("commit-tree", self._tree(machines), *parents, "-m", message, more=_IDENTITY)
 
-    def _git(self, *argv: str, stdin: bytes = b"", more: dict[str, str] | None = None) -> bytes:
+    def _entries(self, tree: str) -> dict[str, str]:
+        """What git-ls-tree(1) says of each entry, by name: mode, type and object."""
+        lines = self._git("ls-tree", "-z", tree).decode().split("\0")[:-1]
+        return {name: told for told, _, name in (line.partition("\t") for line in lines)}
+
+    def _tree(self, entries: Mapping[str, str]) -> str:
+        lines = "".join(f"{told}\t{name}\0" for name, told in entries.items())
+        return self._made("mktree", "-z", stdin=lines.encode())
+
+    def _made(self, *argv: str, stdin: bytes = b"", more: Mapping[str, str] | None = None) -> str:
+        """The object that a command made."""
+        return self._git(*argv, stdin=stdin, more=more).decode().strip()
+
+    def _git(self, *argv: str, stdin: bytes = b"", more: Mapping[str, str] | None = None) -> bytes:
         done = self._try(*argv, stdin=stdin, more=more)
         if done.returncode:
             message = done.stderr.decode(errors="replace").strip().splitlines()
@@ -130,7 +137,7 @@ class Branch:
         return done.stdout
 
     def _try(
-        self, *argv: str, stdin: bytes = b"", more: dict[str, str] | None = None
+        self, *argv: str, stdin: bytes = b"", more: Mapping[str, str] | None = None
     ) -> "subprocess.CompletedProcess[bytes]":
         try:
             return subprocess.run(

@@ -3,13 +3,13 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, field
 from statistics import median
 from typing import Any
 
 from results.errors import ResultsError
 from results.pairing import medians
-from results.record import Better, Temperature
+from results.record import Better, Kind, Temperature
 from results.run import Run
 from results.series import Identity
 
@@ -28,6 +28,7 @@ class Summary:
         commit: what was measured; empty where that isn't known.
         link: where to read about the commit; empty where that isn't known.
         values: the median of the passes' medians, in the unit of the series, by its `key`.
+        kinds: the kind of each subject, by its name.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Summary:
     commit: str
     link: str
     values: Mapping[str, float]
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """For a file."""
@@ -45,7 +47,8 @@ class Summary:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Summary":
         """The summary of what `as_json` gave."""
-        return cls(**content)
+        kinds = {name: Kind(kind) for name, kind in content.get("kinds", {}).items()}
+        return cls(**{**content, "kinds": kinds})
 
 
 def summary(run: Run) -> Summary:
@@ -71,6 +74,7 @@ def summary(run: Run) -> Summary:
             for series, passes in medians(run).items()
             if series.subject not in again
         },
+        {subject.name: subject.kind for subject in run.subjects},
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +10,12 @@ import pytest
 from compared_runs import HOST, measured_run
 from test_tutorial import blocks, pattern
 
+from bench.history import _linked
 from bench.lab import Lab
 from bench.registry import all_subjects
 from bench.scenarios.test_postgresql import SERVE
 from bench.serving import serving
-from bench.source import source
+from bench.source import commit_url, source
 from bench.subject import RunSpec
 from results.history import kept, summary
 from results.store import Store
@@ -39,7 +41,7 @@ def nights(tmp_path_factory) -> Path:
 
 
 def test_the_document_prints_what_it_shows(call, nights) -> None:
-    assert len(blocks(DOCUMENT)) == DOCUMENT.read_text().count("```sh\n") == 2
+    assert len(blocks(DOCUMENT)) == DOCUMENT.read_text().count("```sh\n") == 3
     for commands, shown in blocks(DOCUMENT):
         done = call("sh", "-e", "-c", commands, cwd=nights)
         assert done.returncode == 0, done.stderr
@@ -89,3 +91,65 @@ def test_a_commit_is_named_by_the_environment_or_the_clone(tmp_path, monkeypatch
     assert len(source({})["commit"]) == 40
     monkeypatch.chdir(tmp_path)
     assert source({}) == {}
+
+
+@pytest.mark.parametrize(
+    ("remote", "url"),
+    [
+        ("https://github.com/a/b.git", "https://github.com/a/b/commit/{commit}"),
+        ("https://name:secret@git.example:8443/a/b/c", "https://git.example:8443/a/b/c/commit/{commit}"),
+        ("git@github.com:a/b.git", "https://github.com/a/b/commit/{commit}"),
+        ("ssh://git@git.example:2222/a/b.git/", "https://git.example/a/b/commit/{commit}"),
+        ("/srv/git/b.git", ""),
+        ("../b", ""),
+        ("", ""),
+    ],
+)
+def test_commits_are_where_the_remote_is(tmp_path, remote, url) -> None:
+    subprocess.run(("git", "init", "-q", str(tmp_path)), check=True)
+    if remote:
+        subprocess.run(("git", "-C", str(tmp_path), "remote", "add", "origin", remote), check=True)
+    assert commit_url(tmp_path) == url
+
+
+def test_commits_are_linked_as_given_else_by_the_run_else_by_the_remote(tmp_path, monkeypatch) -> None:
+    subprocess.run(("git", "init", "-q", str(tmp_path)), check=True)
+    subprocess.run(("git", "-C", str(tmp_path), "remote", "add", "origin", "git@a.example:b"), check=True)
+    monkeypatch.chdir(tmp_path)
+    run = summary(measured_run("a", 1, passes=1))
+    runs = (replace(run, commit="c1", link="https://own.example"), replace(run, commit="c<2>"), run)
+    given = _linked(runs, "https://given.example/{commit}")
+    assert [each.link for each in given] == ["https://given.example/c1", "https://given.example/c%3C2%3E", ""]
+    known = [each.link for each in _linked(runs, None)]
+    assert known == ["https://own.example", "https://a.example/b/commit/c%3C2%3E", ""]
+
+
+def test_there_is_no_page_of_no_clone(tmp_path) -> None:
+    assert commit_url(tmp_path / "no") == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (
+            ("report", "--commit-url", "file:///{commit}"),
+            2,
+            "'file:///{commit}' is no web page with {commit}",
+        ),
+        (("report", "--commit-url", "https://git.example/a"), 2, "is no web page with {commit} in it"),
+        (("report", "--runs", "0"), 2, "'0' is no number of runs"),
+        (("report", "--lang", "tlh"), 2, "no report in 'tlh'"),
+        (("report", "--machine", "0000"), ExitCode.RESULTS, "no run is kept of machine 0000; keep one with"),
+        (("changes", "--profile", "full"), ExitCode.RESULTS, "no run of profile full is kept of machine"),
+    ],
+)
+def test_what_can_not_be_told_is_one_line(call, nights, tmp_path, words, code, message) -> None:
+    action, *options = words
+    place = tmp_path / "kept"
+    call("tarebench", "history", "add", "--in", str(place), str(nights / "night-01.json"), cwd=tmp_path)
+    given = ("--machine", HOST["machine"], *options)
+    done = call("tarebench", "history", action, "--in", str(place), *given, cwd=tmp_path)
+    assert done.returncode == code
+    assert message in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "reports").exists()

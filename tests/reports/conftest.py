@@ -1,8 +1,10 @@
 import pytest
+from synthetic_history import synthetic_history
 from synthetic_run import only, synthetic_run
 
 import reports
 from reports.languages import chosen
+from reports.trends import build
 from results import Run
 
 
@@ -28,3 +30,9 @@ def both(lean, tmp_path_factory):
     """The report of the run in English and Chinese, written once."""
     out = tmp_path_factory.mktemp("both")
     return reports.build([reports.Source(lean)], out, languages=chosen("both"))[0]
+
+
+@pytest.fixture(scope="session")
+def trends_page(tmp_path_factory):
+    """The page of a history of sixty runs, written once."""
+    return build(synthetic_history(), tmp_path_factory.mktemp("trends"))

@@ -40,7 +40,7 @@ def chinese(lean, tmp_path_factory):
 
 
 @pytest.mark.parametrize("flags", [(), (DARK,), ("--window-size=400,900",)], ids=["light", "dark", "narrow"])
-@pytest.mark.parametrize("which", ["english", "chinese", "several"])
+@pytest.mark.parametrize("which", ["english", "chinese", "several", "trends_page"])
 def test_nothing_is_violated(request, tmp_path, which, flags):
     seen, _ = opened(request.getfixturevalue(which), tmp_path, ASYNC, *flags, script=CHECK, before=AXE)
     assert seen["violations"] == []

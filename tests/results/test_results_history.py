@@ -1,5 +1,9 @@
 import gzip
+import os
+import shutil
+import signal
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +16,7 @@ from results.history.baseline import baseline
 from results.history.document import packed, summary_of
 from results.history.summary import identity, key
 from results.pairing import medians
+from results.store import Store
 
 RUNS = [
     measured_run(f"r{number}", number, passes=3, started=f"2026-11-0{number}T00:00:00.000+00:00")
@@ -81,6 +86,48 @@ def test_a_run_of_no_machine_is_refused(place: Keep, fields) -> None:
         place.add(replace(RUNS[0], **fields))
 
 
+KILLER = """#!/bin/sh
+case " $* " in *" $KILLED_AT "*) kill -9 "$PPID"; exit 1 ;; esac
+exec "$REAL_GIT" "$@"
+"""
+ADD = """
+import sys
+from pathlib import Path
+from results.history import kept
+from results.store import Store
+path = Path(sys.argv[2])
+kept(sys.argv[1]).add(Store(path.parent).load(path))
+"""
+
+
+@pytest.mark.parametrize("command", ["hash-object", "mktree", "commit-tree", "update-ref"])
+def test_who_is_killed_leaves_nothing_in_the_clone_and_can_add_again(
+    clone: Path, tmp_path: Path, command: str
+) -> None:
+    killer = tmp_path / "bin/git"
+    killer.parent.mkdir()
+    killer.write_text(KILLER)
+    killer.chmod(0o755)
+    run = Store(tmp_path / "runs").save(RUNS[0])
+    before = files_of(clone)
+    where = f"git:{clone}#kept"
+    search = f"{killer.parent}:{os.environ['PATH']}"
+    git = shutil.which("git") or ""
+    more = {"PATH": search, "REAL_GIT": git, "KILLED_AT": command, "PYTHONPATH": os.pathsep.join(sys.path)}
+    argv = (sys.executable, "-c", ADD, where, str(run))
+    done = subprocess.run(argv, env={**os.environ, **more}, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert files_of(clone) == before
+    place = kept(where)
+    assert [place.add(each) for each in RUNS] == [True, True, True]
+    assert place.summaries(MACHINE) == [summary(each) for each in RUNS]
+
+
+def files_of(clone: Path) -> list[Path]:
+    """All but objects, which git collects itself."""
+    return [path for path in sorted(clone.rglob("*")) if "objects" not in path.parts]
+
+
 def test_a_branch_leaves_the_clone_as_it_was(clone: Path) -> None:
     (clone / "file").write_text("not committed")
     place = kept(f"git:{clone}#kept")
@@ -94,7 +141,7 @@ def test_a_branch_leaves_the_clone_as_it_was(clone: Path) -> None:
 
     assert git("status", "--porcelain") == "?? file\n"
     assert git("log", "--format=%s", "kept").split("\n")[:3] == ["Keep run r3", "Keep run r2", "Keep run r1"]
-    assert not list((clone / ".git").glob("tarebench-*"))
+    assert not (clone / ".git/index").exists()
 
 
 @pytest.mark.parametrize(
@@ -114,7 +161,8 @@ def test_a_place_that_can_not_be_reached_is_one_line(where: str, message: str) -
 
 
 def test_what_is_no_summary_is_named() -> None:
-    for data in (b"", b"text", packed({"values": [[1]]}), packed({"id": "x"})):
+    strange = {**summary(RUNS[0]).as_json(), "kinds": {"tarebox": "boat"}}
+    for data in (b"", b"text", packed({"values": [[1]]}), packed({"id": "x"}), packed(strange)):
         with pytest.raises(ResultsError, match="^x "):
             summary_of(data, "x")
 
@@ -125,6 +173,12 @@ def test_a_summary_survives_being_kept() -> None:
     assert {identity(key) for key in short.values} == set(medians(RUNS[0]))
     for series, passes in medians(RUNS[0]).items():
         assert sorted(passes.values())[len(passes) // 2] == short.values[key(series)]
+
+
+def test_a_summary_of_an_older_version_has_no_kinds() -> None:
+    content = summary(RUNS[0]).as_json()
+    del content["kinds"]
+    assert summary_of(packed(content), "x") == replace(summary(RUNS[0]), kinds={})
 
 
 def test_a_baseline_has_the_passes_of_the_newest_runs(place: Keep) -> None:
