@@ -1,4 +1,8 @@
-"""A revision of this project in an environment of its own: its source, its dependencies, its state root."""
+"""A revision of this project in an environment of its own: its source, its dependencies, its state root.
+
+Dependencies are those of the running environment where that has all that the revision asks for: both sides
+have the same then, and a revision is built in seconds. Otherwise pip gets them.
+"""
 
 import fcntl
 import os
@@ -10,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import lending
+from results.files import write
 from tare.errors import TareError, UsageError
 from tare.state import State
 
@@ -17,6 +23,7 @@ REVISIONS = "revisions"
 """Directory of the state below which the environments are."""
 
 _BUILT = "built"
+"""File that says that an environment is whole, and which packages it was lent."""
 _ERRORS = "errors"
 
 
@@ -41,6 +48,11 @@ class Revision:
     def root(self) -> Path:
         """Its state root: what one revision keeps may be nothing to another."""
         return self.directory / "root"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment variables it is run with: its root, its commit, and no modules but its own."""
+        return {**_variables(), "TAREBENCH_ROOT": str(self.root), "TAREBENCH_COMMIT": self.commit}
 
 
 def resolved(repository: Path, name: str) -> str:
@@ -67,9 +79,10 @@ def built(state: State, repository: Path, commit: str) -> Revision:
     """
     revision = Revision(commit, state.directory(REVISIONS, commit))
     with _alone(revision.directory):
-        if not (revision.directory / _BUILT).exists():
-            _build(repository, revision)
-            (revision.directory / _BUILT).touch()
+        mark = revision.directory / _BUILT
+        if not _is_current(mark):
+            mark.unlink(missing_ok=True)
+            write(mark, _build(repository, revision).encode())
     return revision
 
 
@@ -78,26 +91,44 @@ def roots(state: State) -> Iterator[Path]:
     yield from sorted(state.data.glob(f"{REVISIONS}/*/root"))
 
 
-def _build(repository: Path, revision: Revision) -> None:
+def _is_current(mark: Path) -> bool:
+    """Whether an environment is whole, and what it was lent, if anything, is still the same."""
+    return mark.exists() and mark.read_text() in ("", lending.packages())
+
+
+def _build(repository: Path, revision: Revision) -> str:
+    """Build it; returns which packages it was lent, nothing where it has its own."""
     source, environment = revision.directory / "source", revision.directory / "environment"
     for left in (source, environment):
         shutil.rmtree(left, ignore_errors=True)
     source.mkdir()
     archive = _git(repository, "archive", "--format=tar", revision.commit)
     _step(revision, ("tar", "-x", "-C", str(source)), archive.stdout)
-    _step(revision, (sys.executable, "-m", "venv", str(environment)))
-    pip = (str(environment / "bin/python"), "-m", "pip", "--disable-pip-version-check")
-    _step(revision, (*pip, "install", "--quiet", str(source)))
+    make = (sys.executable, "-m", "venv", str(environment))
+    install = (str(environment / "bin/python"), "-m", "pip", "install", "--quiet", str(source))
+    if not lending.has_all(source):
+        _step(revision, make)
+        _step(revision, (*install, "--disable-pip-version-check"))
+        return ""
+    _step(revision, (*make, "--without-pip"))
+    lending.lend(environment)
+    _step(revision, (*install, "--no-deps", "--no-index", "--no-build-isolation"))
+    return lending.packages()
 
 
 def _step(revision: Revision, argv: Sequence[str], stdin: bytes = b"") -> None:
-    done = subprocess.run(argv, input=stdin, capture_output=True, check=False)
+    done = subprocess.run(argv, input=stdin, capture_output=True, env=_variables(), check=False)
     if done.returncode:
         errors = revision.directory / _ERRORS
         errors.write_bytes(done.stderr)
         raise TareError(
             f"revision {revision.commit[:12]} can't be built: {Path(argv[0]).name} failed", f"see {errors}"
         )
+
+
+def _variables() -> dict[str, str]:
+    """The environment without what would have an interpreter import from elsewhere (python(1))."""
+    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
 
 
 def _git(repository: Path, *argv: str) -> "subprocess.CompletedProcess[bytes]":

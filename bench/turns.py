@@ -4,7 +4,6 @@ A pass of one is followed by the same pass of the other; who goes first is drawn
 tests of Firecracker (its tests/README.md), which compare two revisions on one host rather than with the past.
 """
 
-import os
 import random
 import subprocess
 import sys
@@ -51,7 +50,7 @@ class Side:
         places = ("--results", str(self._results), "--no-report", "--until", str(pass_))
         done = subprocess.run(
             (str(self._revision.program), "run", *options, *places),
-            env={**os.environ, "TAREBENCH_ROOT": str(self._revision.root)},
+            env=self._revision.variables,
             stdout=subprocess.PIPE,
             text=True,
             check=False,
@@ -66,10 +65,8 @@ class Side:
 
     def clean(self) -> None:
         """Remove what its harness left behind."""
-        environment = {**os.environ, "TAREBENCH_ROOT": str(self._revision.root)}
-        subprocess.run(
-            (str(self._revision.program), "clean"), env=environment, stdout=sys.stderr, check=False
-        )
+        argv = (str(self._revision.program), "clean")
+        subprocess.run(argv, env=self._revision.variables, stdout=sys.stderr, check=False)
 
 
 def take_turns(sides: Sequence[Side], seed: int) -> list[Path]:
