@@ -14,10 +14,9 @@ from bench.subject import SubjectError
 
 ID = 1_900_000_000
 """The user's and their group's; systemd gives none so high to anybody (systemd, UIDS-GIDS.md)."""
-_COUNT = 65_536
-_NAME = "tarebench"
-BECOME = ("setpriv", f"--reuid={ID}", f"--regid={ID}", "--clear-groups")
-"""What a command of theirs begins with."""
+COUNT = 65_536
+"""Of the subordinate ids, which follow the user's own."""
+NAME = "tarebench"
 
 # Directories that are closed to others are covered by one that shows only what is needed of them.
 _STAGE = """\
@@ -50,9 +49,19 @@ done
 """
 
 
+def become(user: int = ID) -> tuple[str, ...]:
+    """What a command of theirs begins with."""
+    return ("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups")
+
+
 @contextmanager
-def ordinary(place: Path) -> Iterator[ThreadPoolExecutor]:
+def ordinary(place: Path, user: int = ID, *shown: Path) -> Iterator[ThreadPoolExecutor]:
     """A one-thread executor whose children find the user, this program, and `place` with the user's `home`.
+
+    Args:
+        place: an existing directory.
+        user: the user's id and their group's.
+        shown: what else has to be seen, though it be in a directory that is closed to others.
 
     Raises:
         OSError: the host does not let us make a mount namespace.
@@ -60,17 +69,17 @@ def ordinary(place: Path) -> Iterator[ThreadPoolExecutor]:
     """
     home = place / "home"
     home.mkdir(mode=0o700)
-    os.chown(home, ID, ID)
+    os.chown(home, user, user)
     place.chmod(0o755)
     packages = (Path(path).parent for path in bench.__path__)
-    needed = list(dict.fromkeys((Path(sys.base_prefix), Path(sys.prefix), *packages, place)))
+    needed = list(dict.fromkeys((Path(sys.base_prefix), Path(sys.prefix), *packages, *shown, place)))
     environment = {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "PLACE": str(place),
-        "NAME": _NAME,
-        "ID": str(ID),
-        "FIRST": str(ID + 1),
-        "COUNT": str(_COUNT),
+        "NAME": NAME,
+        "ID": str(user),
+        "FIRST": str(user + 1),
+        "COUNT": str(COUNT),
         "CLOSED": " ".join(map(str, _closed(needed))),
         "NEEDED": " ".join(map(str, needed)),
     }

@@ -10,7 +10,7 @@ from functools import cached_property
 from bench.confined import Confined
 from bench.engine import EngineInstance
 from bench.lab import Lab
-from bench.ordinary import BECOME, ID, ordinary
+from bench.ordinary import ID, become, ordinary
 from bench.peer import Peer
 from bench.program import Program
 from bench.subject import Availability, RunSpec, SubjectError, Unsupported
@@ -63,7 +63,7 @@ class TareboxRootless(TareboxCli):
         executor = self._lab.hold(ordinary(peer.data))
         home = str(peer.data / "home")
         environment = {"HOME": home, "TAREBENCH_ROOT": home, "PATH": os.environ["PATH"]}
-        command = (*BECOME, str(PROGRAM))
+        command = (*become(), str(PROGRAM))
         program = Program(self.name, command, peer.data, executor, environment, owner=ID)
         self._lab.hold(_kept(program))
         return program
@@ -97,7 +97,7 @@ class TareboxRootless(TareboxCli):
 def _kept(program: Program) -> Iterator[None]:
     """A command that runs all the time keeps the user's namespaces, as between commands in a row."""
     # It has no place of ours in its arguments that a clean could find it by.
-    kept = replace(program, command=(*BECOME, "--pdeathsig=TERM", str(PROGRAM)))
+    kept = replace(program, command=(*become(), "--pdeathsig=TERM", str(PROGRAM)))
     command = kept.begin("events")
     try:
         yield

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.ordinary import BECOME, ordinary
+from bench.ordinary import become, ordinary
 from bench.tuning.host import Host
 from bench.tuning.knobs import KNOBS
 from bench.tuning.setting import File
@@ -287,7 +287,7 @@ def test_this_host_is_tuned_and_put_back(call, tmp_path, huge_pages) -> None:
 
 
 def test_an_ordinary_user_is_told_in_a_line(environment, tmp_path) -> None:
-    command = (*BECOME, "tarebench", "tune", "--apply")
+    command = (*become(), "tarebench", "tune", "--apply")
     with ordinary(tmp_path) as executor:
         run = executor.submit(subprocess.run, command, env=environment, capture_output=True, text=True)
         done = run.result()

@@ -8,7 +8,9 @@ import subprocess
 from pathlib import Path
 
 import psutil
-from rootless_user import COUNT, User, ordinary
+from rootless_user import User, ordinary
+
+from bench.ordinary import COUNT, NAME
 
 IMPATIENT = """
 import sys; sys.path.insert(0, sys.argv[1])
@@ -88,7 +90,7 @@ def test_without_a_range_the_user_is_told() -> None:
         done = poor.box("image", "bootstrap", "busybox")
         assert done.returncode == 0
         assert done.stderr.splitlines() == [
-            "tarebox: all files will be yours inside: /etc/subuid has no range for rootless; "
+            f"tarebox: all files will be yours inside: /etc/subuid has no range for {NAME}; "
             "see usermod(8), --add-subuids and --add-subgids"
         ]
         assert poor.inside("alone") == ["0", "0"]
@@ -104,7 +106,7 @@ def test_forbidden_namespaces_are_one_line(user: User) -> None:
         while Path(f"/proc/{limited.pid}/ns/user").readlink() == Path("/proc/self/ns/user").readlink():
             os.sched_yield()
         for kind in ("uid", "gid"):
-            Path(f"/proc/{limited.pid}/{kind}_map").write_text("0 0 1000000")
+            Path(f"/proc/{limited.pid}/{kind}_map").write_text("0 0 4294967295")
         _, errors = limited.communicate("go\n")
     assert errors == (
         "tarebox: an ordinary user may have no containers here: making a user namespace: "
