@@ -5,7 +5,6 @@ import os
 from typing import TYPE_CHECKING
 
 from tare.errors import ExitCode, PrivilegeError
-from tare.state import State
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -18,7 +17,7 @@ def add(commands: "Commands") -> None:
     parser = commands.add_parser("tune", help="prepare the host for measuring, and put it back")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--show", action="store_true", help="say how the host is set (default)")
-    what.add_argument("--apply", action="store_true", help="set it for measuring; what was is kept on disk")
+    what.add_argument("--apply", action="store_true", help="set it for measuring; what was is recorded")
     what.add_argument("--restore", action="store_true", help="put back what was before the first --apply")
     parser.set_defaults(perform=_tune)
 
@@ -28,7 +27,7 @@ def _tune(options: argparse.Namespace) -> int:
 
     if (options.apply or options.restore) and os.geteuid() != 0:
         raise PrivilegeError("the host's settings are root's to change", "run this command with sudo")
-    host = Host(State.default())
+    host = Host()
     if options.restore:
         print(host.restore())
         return ExitCode.OK

@@ -3,7 +3,8 @@
 pyperf's `system tune` isn't used, as its `reset` writes defaults rather than what was there before.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from bench.tuning.service import PREFIX, Service
 from bench.tuning.setting import File, Setting
 from runtime.lifecycle.files import Lock
 from tare.errors import TareError
-from tare.state import State
 
+_RECORD, _LOCK = "run/tarebench-tune.json", "run/tarebench-tune.lock"
+"""Settings are the host's and no state root's, and last until the next boot, as /run does."""
 _MOST_TOLD = 3
 
 
@@ -37,14 +39,12 @@ class Host:
     """A host and the record of what it was.
 
     Args:
-        state: has the record.
         root: where the host's file system begins.
     """
 
-    def __init__(self, state: State, root: Path = Path("/")) -> None:
+    def __init__(self, root: Path = Path("/")) -> None:
         self._root = root
-        self._state = state
-        self._record = Record(state.data / "tune.json", root)
+        self._record = Record(root / _RECORD, root)
 
     def show(self) -> list[Finding]:
         """Each knob as it stands. Raises: TareError: the record can't be read."""
@@ -57,7 +57,7 @@ class Host:
         ]
 
     def apply(self) -> list[Finding]:
-        """Set every knob, after its value is on the disk; what the kernel refuses is said.
+        """Set every knob, after its value is recorded; what the kernel refuses is said.
 
         Raises:
             TareError: the record can't be read or written; then nothing is changed.
@@ -91,8 +91,18 @@ class Host:
         words = f"{len(before.values) - len(gone)} values are as they were at {before.since}"
         return f"{words}; {len(gone)} are gone, such as {gone[0]}" if gone else words
 
-    def _locked(self) -> Lock:
-        return Lock(str(self._state.directory() / "tune.lock"))
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One process at a time changes the host. Raises: TareError: the lock can't be made."""
+        path = self._root / _LOCK
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(Lock(str(path)))
+            except OSError as error:
+                raise TareError(
+                    f"{path} can't be locked: {error.strerror}", "see whether /run is there"
+                ) from error
+            yield
 
     def _put_back(self, before: Before) -> dict[str, OSError]:
         faults = {}

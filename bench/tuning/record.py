@@ -1,7 +1,6 @@
-"""What the host's settings were before they were changed, on the disk before they are."""
+"""What the host's settings were before they were changed, recorded before they are."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -11,9 +10,6 @@ from bench.host import text
 from results.files import write
 from tare.errors import TareError
 
-_OF_ONE_BOOT = re.compile(r"proc/irq/\d+/")
-"""Interrupts are numbered anew at each boot."""
-
 
 @dataclass(frozen=True)
 class Before:
@@ -21,20 +17,13 @@ class Before:
 
     Args:
         since: when the first of them was recorded, ISO 8601 in UTC.
-        boot: the boot in which the last of them was recorded (boot_id of random(4)).
+        boot: the boot in which that was (boot_id of random(4)); the next sets the host anew.
         values: by the settings' keys, in the order in which they were changed.
     """
 
     since: str
     boot: str
     values: Mapping[str, str]
-
-    def at(self, boot: str) -> "Before":
-        """What of it still has a meaning in that boot."""
-        if boot == self.boot:
-            return self
-        values = {key: value for key, value in self.values.items() if not _OF_ONE_BOOT.match(key)}
-        return Before(self.since, boot, values)
 
 
 class Record:
@@ -50,13 +39,14 @@ class Record:
         self._boot = text(root / "proc/sys/kernel/random/boot_id")
 
     def load(self) -> Before | None:
-        """What was recorded and still has a meaning; None when nothing is.
+        """What was recorded in this boot; None when nothing is.
 
         Raises:
             TareError: the file can't be read.
         """
         try:
-            return Before(**json.loads(self._path.read_bytes())).at(self._boot)
+            before = Before(**json.loads(self._path.read_bytes()))
+            return before if before.boot == self._boot else None
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError) as error:

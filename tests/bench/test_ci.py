@@ -78,15 +78,15 @@ def checked_out(place: Path) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path, environment, call) -> Iterator[Path]:
+def place(tmp_path, call) -> Iterator[Path]:
     """A checkout on a host that is put back whatever happens."""
     yield checked_out(tmp_path)
-    restored(environment, call, tmp_path)
+    restored(call, tmp_path)
 
 
-def restored(environment, call, directory: Path) -> None:
+def restored(call, directory: Path) -> None:
     call("tarebench", "tune", "--restore", cwd=directory)
-    assert not (Path(environment["TAREBENCH_ROOT"]) / "data/tune.json").exists()
+    assert not Path("/run/tarebench-tune.json").exists()
 
 
 class GitHub:
@@ -175,7 +175,7 @@ def pushed(tmp_path_factory, environment, call) -> tuple[Path, dict[str, int]]:
     try:
         return place, GitHub(place, environment).bench("push")
     finally:
-        restored(environment, call, place)
+        restored(call, place)
 
 
 @pytest.fixture(scope="module")

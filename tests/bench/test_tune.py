@@ -1,9 +1,10 @@
-"""`tarebench tune`: what was there before is on the disk before it is changed, and comes back exactly."""
+"""`tarebench tune`: what was there before is recorded before it is changed, and comes back exactly."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,6 @@ from bench.tuning.host import Host
 from bench.tuning.knobs import KNOBS
 from bench.tuning.setting import File
 from tare.errors import TareError
-from tare.state import State
 
 CPUS = "sys/devices/system/cpu"
 GOVERNORS = [f"{CPUS}/cpu{cpu}/cpufreq/scaling_governor" for cpu in range(4)]
@@ -22,6 +22,7 @@ INTERRUPTS = ["proc/irq/9/smp_affinity_list", "proc/irq/24/smp_affinity_list"]
 HUGE_PAGES = "sys/kernel/mm/transparent_hugepage/enabled"
 SAMPLING = "proc/sys/kernel/perf_event_max_sample_rate"
 BOOT = "proc/sys/kernel/random/boot_id"
+RECORD = "run/tarebench-tune.json"
 BEFORE = {
     **dict.fromkeys(GOVERNORS, "powersave\n"),
     GOVERNORS[3]: "schedutil\n",
@@ -49,17 +50,18 @@ def tree(tmp_path) -> Path:
     for path, text in BEFORE.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
+    (root / RECORD).parent.mkdir()
     return root
 
 
 @pytest.fixture
-def host(tmp_path, tree) -> Host:
-    return Host(State.at(tmp_path / "state"), tree)
+def host(tree) -> Host:
+    return Host(tree)
 
 
 @pytest.fixture
-def record(tmp_path) -> Path:
-    return tmp_path / "state/data/tune.json"
+def record(tree) -> Path:
+    return tree / RECORD
 
 
 def values(root: Path, paths) -> dict[str, str]:
@@ -96,6 +98,16 @@ def test_applied_twice_the_first_record_stays(host, tree) -> None:
     assert values(tree, TUNED) == PUT_BACK
 
 
+def test_applied_by_several_at_once_the_first_record_stays(tree) -> None:
+    for _ in range(20):
+        with ThreadPoolExecutor(3) as pool:
+            for applied in [pool.submit(Host(tree).apply) for _ in range(3)]:
+                applied.result()
+        assert values(tree, TUNED) == TUNED
+        Host(tree).restore()
+        assert values(tree, TUNED) == PUT_BACK
+
+
 def test_what_the_host_lacks_is_said(host, tree) -> None:
     for path in (*GOVERNORS, TURBO, *INTERRUPTS, HUGE_PAGES, SAMPLING):
         (tree / path).unlink()
@@ -106,14 +118,13 @@ def test_what_the_host_lacks_is_said(host, tree) -> None:
 
 
 @pytest.mark.parametrize("step", range(1, 7))
-def test_killed_at_any_change_it_comes_back(tmp_path, tree, step) -> None:
+def test_killed_at_any_change_it_comes_back(tree, step) -> None:
     """A process that is gone in the middle, as by SIGKILL, after some of the values were changed."""
     program = f"""
 import os
 from pathlib import Path
 from bench.tuning.host import Host
 from bench.tuning.setting import File
-from tare.state import State
 write, left = File.write, [{step}]
 def count(setting, value):
     left[0] -= 1
@@ -121,36 +132,24 @@ def count(setting, value):
         os._exit(9)
     write(setting, value)
 File.write = count
-Host(State.at(Path({str(tmp_path / "state")!r})), Path({str(tree)!r})).apply()
+Host(Path({str(tree)!r})).apply()
 """
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 9
-    Host(State.at(tmp_path / "state"), tree).restore()
+    Host(tree).restore()
     assert values(tree, TUNED) == PUT_BACK
 
 
-def test_after_a_boot_interrupts_have_other_numbers(host, tree, tmp_path) -> None:
+def test_after_a_boot_all_is_recorded_anew(host, tree) -> None:
     host.apply()
-    (tree / BOOT).write_text("second\n")
-    for path in INTERRUPTS:
-        (tree / path).write_text("3\n")
-    Host(State.at(tmp_path / "state"), tree).restore()
-    assert values(tree, INTERRUPTS) == dict.fromkeys(INTERRUPTS, "3")
-    assert values(tree, GOVERNORS) == {path: PUT_BACK[path] for path in GOVERNORS}
-
-
-def test_applied_again_after_a_boot_interrupts_are_recorded_anew(host, tree, tmp_path) -> None:
-    host.apply()
-    for path, text in BEFORE.items():
+    booted = {**BEFORE, BOOT: "second\n", INTERRUPTS[0]: "3\n", GOVERNORS[0]: "ondemand\n"}
+    for path, text in booted.items():
         (tree / path).write_text(text)
-    (tree / BOOT).write_text("second\n")
-    (tree / INTERRUPTS[0]).write_text("3\n")
-    (tree / GOVERNORS[0]).write_text("ondemand\n")
-    booted = Host(State.at(tmp_path / "state"), tree)
-    booted.apply()
+    assert Host(tree).restore() == "nothing to put back"
+    before = values(tree, TUNED)
+    Host(tree).apply()
     assert values(tree, TUNED) == TUNED
-    booted.restore()
-    assert values(tree, INTERRUPTS[:1]) == {INTERRUPTS[0]: "3"}
-    assert values(tree, GOVERNORS) == {path: PUT_BACK[path] for path in GOVERNORS}
+    Host(tree).restore()
+    assert values(tree, TUNED) == before
 
 
 def test_what_is_gone_meanwhile_is_told_and_forgotten(host, tree, record) -> None:
@@ -196,7 +195,7 @@ def test_what_cannot_be_put_back_stays_in_the_record(host, tree, record, monkeyp
 
 
 def test_nothing_is_changed_where_nothing_can_be_recorded(host, tree, record) -> None:
-    record.mkdir(parents=True)
+    record.mkdir()
     with pytest.raises(TareError, match="can't be read"):
         host.apply()
     assert values(tree, TUNED) == PUT_BACK
@@ -204,7 +203,6 @@ def test_nothing_is_changed_where_nothing_can_be_recorded(host, tree, record) ->
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null"])
 def test_a_broken_record_is_a_line(host, record, text) -> None:
-    record.parent.mkdir(parents=True)
     record.write_text(text)
     with pytest.raises(TareError, match="can't be read"):
         host.restore()
@@ -260,16 +258,21 @@ def test_every_knob_says_what_it_disturbs(host) -> None:
 
 @pytest.fixture
 def huge_pages() -> Iterator[File]:
-    """This host's setting, put back whatever happens."""
+    """This host's setting, put back whatever happens; what is recorded of the host is left alone."""
     setting = File(Path("/"), HUGE_PAGES)
-    before = setting.read()
+    before, recorded = setting.read(), Path("/") / RECORD
+    aside = recorded.read_bytes() if recorded.exists() else None
+    recorded.unlink(missing_ok=True)
     yield setting
     if setting.read() != before:
         setting.write(before)
+    if aside is not None:
+        recorded.write_bytes(aside)
 
 
-def test_this_host_is_tuned_and_put_back(call, tmp_path, huge_pages) -> None:
+def test_this_host_is_tuned_and_put_back_from_any_state_root(call, tmp_path, huge_pages) -> None:
     place = {"TAREBENCH_ROOT": str(tmp_path / "state"), "cwd": tmp_path}
+    other = {**place, "TAREBENCH_ROOT": str(tmp_path / "other")}
     huge_pages.write("always")
     shown = call("tarebench", "tune", **place)
     assert shown.returncode == 0, shown.stderr
@@ -279,7 +282,7 @@ def test_this_host_is_tuned_and_put_back(call, tmp_path, huge_pages) -> None:
         assert huge_pages.read() == "madvise"
         assert "ok  huge-pages      madvise\n" in applied.stdout
     finally:
-        restored = call("tarebench", "tune", "--restore", **place)
+        restored = call("tarebench", "tune", "--restore", **other)
     assert restored.returncode == 0, restored.stderr
     assert huge_pages.read() == "always"
     assert call("tarebench", "tune", "--show", **place).stdout == shown.stdout
