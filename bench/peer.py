@@ -108,6 +108,8 @@ class Peer:
         for mount in _mounts((self.data, self.run)):
             run(("umount", "--lazy", str(mount)), self.name, check=False)
         groups = [f"cgroup {group}" for group in self._groups() if _remove(group)]
+        if cpuset.release():
+            groups.append("control group controller cpuset")
         directories = [path for path in (self.data, self.run) if path.exists()]
         for path in directories:
             shutil.rmtree(path, ignore_errors=True)

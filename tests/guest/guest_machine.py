@@ -15,7 +15,10 @@ from vm_baseline import Accelerator, Hypervisor, Machine, MachineSpec, find_kern
 
 PROJECT = "/project"
 _ROOT = Path(__file__).parents[2]
-_COPIED = ("tare", "runtime", "tests/guest", "tests/oci/oci_bundle.py")
+_COPIED = (
+    *("tare", "runtime", "bench/__init__.py", "bench/cpuset.py"),
+    *("tests/guest", "tests/oci/oci_bundle.py"),
+)
 _ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
     "PYTHONPATH": f"{PROJECT}:{PROJECT}/tests:{PROJECT}/tests/guest",
