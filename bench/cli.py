@@ -18,6 +18,8 @@ from tare.state import State
 if TYPE_CHECKING:
     from bench.request import Request
 
+_USUAL = Path("reports/out")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
@@ -59,6 +61,7 @@ def _run(options: argparse.Namespace) -> int:
     from results.store import Store
 
     store = Store(options.results)
+    out = _place(options)
     if options.resume is None:
         request, begun = _request(options), None
     elif _request(options) != Request():
@@ -69,7 +72,7 @@ def _run(options: argparse.Namespace) -> int:
     with Lab(State.default(), request.connect, found(request.runtimes)) as lab:
         outcome = execute(lab, request, store, Console(stderr=True), begun=begun, until=options.until)
     if options.report and not outcome.paused:
-        _write_report([outcome.path], options.out, ["html"], "en")
+        _write_report([outcome.path], out, ["html"], "en")
     print(f"run        {outcome.path}")
     if outcome.interrupted:
         print(
@@ -117,8 +120,24 @@ def _report(options: argparse.Namespace) -> int:
     from results.store import Store
 
     runs = options.runs or [Store(options.results).latest()]
-    _write_report(runs, options.out, options.format or ["html"], options.lang)
+    _write_report(runs, _place(options), options.format or ["html"], options.lang)
     return ExitCode.OK
+
+
+def _place(options: argparse.Namespace) -> Path:
+    """Where the report goes: the usual place has the last one, any other is not written over unasked."""
+    out: Path = options.out or _USUAL
+    if options.out and not options.force and _is_filled(out):
+        raise UsageError(f"{out} has files already", "choose another directory, or give --force")
+    return out
+
+
+def _is_filled(directory: Path) -> bool:
+    """Whether something is there; of a directory that can't be read whoever writes there tells."""
+    try:
+        return any(directory.iterdir())
+    except OSError:
+        return False
 
 
 def _write_report(paths: Sequence[Path], out: Path, forms: Sequence[str], language: str) -> None:
@@ -266,7 +285,8 @@ def _add_workload(parser: argparse.ArgumentParser) -> None:
 
 def _add_places(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", type=Path, default=Path("results/runs"), help="where runs are kept")
-    parser.add_argument("-o", "--out", type=Path, default=Path("reports/out"), help="where the report goes")
+    parser.add_argument("-o", "--out", type=Path, help=f"where the report goes (default: {_USUAL})")
+    parser.add_argument("--force", action="store_true", help="write into a directory that has files already")
 
 
 if __name__ == "__main__":

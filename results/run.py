@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from results.migration import migrated
 from results.precision import Precision
 from results.record import Kind, Record
 
@@ -70,7 +71,7 @@ class Run:
 
     Args:
         id: names the run and its file: letters, digits, ".", "_" and "-".
-        schema: the version of the schema it was written under.
+        schema: the version of the schema it is kept under.
         started: ISO 8601 in UTC.
         finished: ISO 8601 in UTC; None when the run did not finish.
         complete: whether every planned measurement was attempted.
@@ -131,7 +132,8 @@ class Run:
 
     @classmethod
     def from_json(cls, block: Mapping[str, Any]) -> "Run":
-        """The run of a `tarebench` block that the schema accepted."""
+        """The run of a `tarebench` block that the schema accepted, in the newest version."""
+        block = migrated(block)
         return cls(
             **{
                 **block,

@@ -9,7 +9,6 @@ import pytest
 from compared_runs import HOST, measured_run
 
 from bench.cli import main
-from results.journal import Journal
 from results.store import Store
 
 
@@ -96,55 +95,6 @@ def test_what_can_not_be_compared_is_3(compared, tmp_path, change, told):
 def test_the_same_file_twice_is_3(compared):
     code, _, errors = compared(BASE, BASE)
     assert (code, errors) == (3, "tarebench: that is run a twice; give the files of two runs\n")
-
-
-@pytest.mark.parametrize(
-    ("edit", "told"),
-    [
-        (lambda block: block["records"][0]["samples"].append(float("nan")), "$.records[0].samples[10]"),
-        (lambda block: block["records"][0]["samples"].append(-1), "$.records[0].samples[10]"),
-        (lambda block: block.update(schema=99), "update Tarebench"),
-        (lambda block: block["subjects"].pop(), "is none of the run's subjects"),
-        (lambda block: block.pop("records"), '"records" is a required property'),
-    ],
-)
-def test_a_file_that_is_no_run_is_3(compared, tmp_path, edit, told):
-    content = {"benchmarks": [], "tarebench": json.loads(json.dumps(SAME.as_json()))}
-    edit(content["tarebench"])
-    path = tmp_path / "b.json"
-    path.write_text(json.dumps(content))
-    code, _, errors = compared(BASE, path)
-    assert code == 3
-    assert told in errors
-    assert str(path) in errors
-    assert errors.count("\n") == 1
-
-
-def test_a_truncated_journal_is_compared_only_when_that_is_allowed(compared, tmp_path):
-    path = tmp_path / "b.jsonl"
-    with Journal(path, SAME):
-        pass
-    path.write_bytes(path.read_bytes()[:-100])
-    code, _, errors = compared(BASE, path)
-    assert (code, errors) == (
-        3,
-        "tarebench: b can't be compared with a: b was ended before its plan was done;"
-        " --allow incomplete compares them anyway\n",
-    )
-    assert compared(BASE, path, "--allow", "incomplete")[0] == 0
-
-
-def test_a_file_of_500_mb_is_refused_at_once(compared, tmp_path):
-    for name in ("b.json", "b.jsonl"):
-        path = tmp_path / name
-        with path.open("wb") as file:
-            file.truncate(500_000_000)
-        code, _, errors = compared(BASE, path)
-        assert (code, errors) == (3, f"tarebench: {path} has more than 128 MiB, which no run has\n")
-
-
-def test_a_run_of_an_older_schema_is_read(compared):
-    assert compared(replace(BASE, schema=1), SLOWER)[0] == 1
 
 
 def test_a_failed_measurement_is_4(compared):

@@ -97,6 +97,14 @@ def test_a_newer_schema_is_refused_with_what_to_do():
         validate({**GOOD, "schema": SCHEMA_VERSION + 1})
 
 
+def test_an_older_schema_is_migrated():
+    older = {**GOOD, "schema": 1}
+    validate(older)
+    block = Run.from_json(older).as_json()
+    validate(block)
+    assert block == {**GOOD, "precision": [], "visits": []}
+
+
 @pytest.mark.parametrize("block", [None, [], "text", {}, 3])
 def test_something_else_is_refused(block):
     with pytest.raises(ResultsError):
