@@ -96,7 +96,7 @@ class VmInstance:
         return replace(self._times, parts={point.value: ns / 1e9 for point, ns in durations.items()})
 
     def wait_ready(self, timeout: float) -> Timeline:
-        """Wait for the first byte of the payload's output on the serial line."""
+        """Wait for the first byte of the payload's output."""
         self._machine.wait_ready(max(timeout, self._least_limit))
         self._times.first_output = self._machine.wait_output(timeout)
         # One that waited in a pool may be heard before libvirt has said that it goes on.
