@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from bench import ab, compare, export, history, tune
+from bench import ab, compare, export, history, report_place, tune
 from tare.errors import ExitCode, TareError, UsageError
 from tare.state import State
 
 if TYPE_CHECKING:
     from bench.request import Request
-
-_USUAL = Path("reports/out")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +59,7 @@ def _run(options: argparse.Namespace) -> int:
     from results.store import Store
 
     store = Store(options.results)
-    out = _place(options)
+    out = report_place.place(options)
     if options.resume is None:
         request, begun = _request(options), None
     elif _request(options) != Request():
@@ -120,24 +118,8 @@ def _report(options: argparse.Namespace) -> int:
     from results.store import Store
 
     runs = options.runs or [Store(options.results).latest()]
-    _write_report(runs, _place(options), options.format or ["html"], options.lang)
+    _write_report(runs, report_place.place(options), options.format or ["html"], options.lang)
     return ExitCode.OK
-
-
-def _place(options: argparse.Namespace) -> Path:
-    """Where the report goes: the usual place has the last one, any other is not written over unasked."""
-    out: Path = options.out or _USUAL
-    if options.out and not options.force and _is_filled(out):
-        raise UsageError(f"{out} has files already", "choose another directory, or give --force")
-    return out
-
-
-def _is_filled(directory: Path) -> bool:
-    """Whether something is there; of a directory that can't be read whoever writes there tells."""
-    try:
-        return any(directory.iterdir())
-    except OSError:
-        return False
 
 
 def _write_report(paths: Sequence[Path], out: Path, forms: Sequence[str], language: str) -> None:
@@ -285,8 +267,7 @@ def _add_workload(parser: argparse.ArgumentParser) -> None:
 
 def _add_places(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", type=Path, default=Path("results/runs"), help="where runs are kept")
-    parser.add_argument("-o", "--out", type=Path, help=f"where the report goes (default: {_USUAL})")
-    parser.add_argument("--force", action="store_true", help="write into a directory that has files already")
+    report_place.add(parser)
 
 
 if __name__ == "__main__":

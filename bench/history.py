@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench import report_place
 from tare.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def add(commands: "Commands") -> None:
         metavar="URL",
         help="where commits are, as https://HOST/PATH/commit/{commit} (default: by the remote origin)",
     )
-    report.add_argument("-o", "--out", type=Path, default=Path("reports/out"), help="where the page goes")
+    report_place.add(report)
     report.set_defaults(perform=_report)
 
     baseline = _action(actions, "baseline", "write the newest runs as one, for `tarebench compare`")
@@ -109,11 +110,11 @@ def _report(options: argparse.Namespace) -> int:
     from reports.trends import History, build
     from results.history.trend import trends
 
-    languages = chosen(options.lang)
+    languages, out = chosen(options.lang), report_place.place(options)
     runs = _linked(_runs(options)[-options.runs :], options.commit_url)
     mains = {name: main for name in scenario_files() if (main := main_metric(name)) is not None}
     history = History(_machine(options), runs[0].profile, runs, trends(runs), mains)
-    print(f"report     {build(history, options.out, languages)}")
+    print(f"report     {build(history, out, languages)}")
     return ExitCode.OK
 
 

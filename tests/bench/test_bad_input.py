@@ -204,6 +204,7 @@ def test_machines_are_not_mixed(place, called) -> None:
     [
         ("report base.json -o out --format csv", 2),
         ("run --profile smoke -o out", 2),
+        (f"history report --in kept --machine {HOST['machine']} -o out", 2),
         ("compare base.json base.json -o out/mine", 2),
         ("export base.json --format bmf -o out/mine", 9),
         (f"history baseline --in kept --machine {HOST['machine']} --profile quick -o out/mine", 9),
