@@ -5,9 +5,8 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -174,12 +173,19 @@ def _names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
 
+class _Parser(argparse.ArgumentParser):
+    """One of a command, to which a part of an option's name is none."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "tarebench", description="Weigh a container against a virtual machine on this host."
     )
-    commands = parser.add_subparsers(
-        required=True, metavar="COMMAND", parser_class=partial(argparse.ArgumentParser, allow_abbrev=False)
+    commands: argparse._SubParsersAction[argparse.ArgumentParser] = parser.add_subparsers(
+        required=True, metavar="COMMAND", parser_class=_Parser
     )
 
     run = commands.add_parser("run", help="measure, print the table, write the report")
