@@ -2,13 +2,15 @@
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-import psutil
-
 from tare.state import PREFIX, State
+from vm_baseline.processes import command_lines
 
 _SECONDS_TO_GO = 10
+_LINKS_OF_NONE_BELOW = 2
 
 
 def leftovers(state: State) -> list[str]:
@@ -17,8 +19,7 @@ def leftovers(state: State) -> list[str]:
     found = _remaining(roots)
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     found += [f"mount {line}" for line in mounts if any(root in line for root in roots)]
-    cgroups = (Path(parent, name) for parent, names, _ in os.walk("/sys/fs/cgroup") for name in names)
-    found += [f"cgroup {path}" for path in cgroups if state.tag in path.name]
+    found += [f"cgroup {group.path}" for group in _groups("/sys/fs/cgroup") if state.tag in group.name]
     return found + [f"link {name}" for name in _links(state.tag)]
 
 
@@ -26,14 +27,21 @@ def _remaining(roots: tuple[str, str]) -> list[str]:
     """Processes of those roots; a monitor that has removed its container is about to end."""
     deadline = time.monotonic() + _SECONDS_TO_GO
     while True:
-        found = [
-            f"process {process.pid}: {' '.join(argv)}"
-            for process, argv in _processes()
-            if _names(argv, roots)
-        ]
+        found = [f"process {pid}: {' '.join(argv)}" for pid, argv in command_lines() if _names(argv, roots)]
         if not found or time.monotonic() > deadline:
             return found
         time.sleep(0.02)
+
+
+def _groups(directory: str) -> Iterator["os.DirEntry[str]"]:
+    """Control groups below a directory; where the links are two, "." and that from above, there are none."""
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield entry
+                with suppress(FileNotFoundError):
+                    if entry.stat(follow_symlinks=False).st_nlink != _LINKS_OF_NONE_BELOW:
+                        yield from _groups(entry.path)
 
 
 def _links(tag: str) -> list[str]:
@@ -44,16 +52,6 @@ def _links(tag: str) -> list[str]:
         if not any(name.startswith(f"{PREFIX}{tag}v") for name in found) or time.monotonic() > deadline:
             return found
         time.sleep(0.02)
-
-
-def _processes() -> list[tuple[psutil.Process, list[str]]]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            found.append((process, process.cmdline()))
-        except (psutil.NoSuchProcess, psutil.ZombieProcess):
-            continue
-    return found
 
 
 def _names(argv: list[str], roots: tuple[str, str]) -> bool:

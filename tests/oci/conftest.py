@@ -231,8 +231,8 @@ def oci(program, tmp_path) -> Iterator[Oci]:
         for name in oci.asked:
             with suppress(subprocess.TimeoutExpired):
                 oci.run("delete", "--force", name)
-    left = leftovers(state)
-    _end(state.tag)
+    if left := leftovers(state):
+        _end(state.tag)
     assert left == []
 
 
