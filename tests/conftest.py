@@ -1,30 +1,32 @@
+import gc
 import signal
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import settings
-from xdist.scheduler import LoadScopeScheduling
+from units import UnitScheduling, rank
 
 # How long an example takes says how busy the host is.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-_DAEMONS = ("bench", "clients", "image")
-"""Who starts dockerd, containerd or podman, which have places of the host that they share."""
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> UnitScheduling:
+    """Called where tests run side by side; units are begun in the order in which they are collected."""
+    config.option.loadscopereorder = False
+    return UnitScheduling(config, log)
 
 
-class DirectoryScheduling(LoadScopeScheduling):
-    """One worker for each directory, whose tests share what they made, and one for all daemons."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        directory = nodeid.split("/")[1]
-        return "daemons" if directory in _DAEMONS else directory
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole units, the longest first."""
+    items.sort(key=lambda item: rank(item.nodeid))
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> DirectoryScheduling:
-    """Called where tests run side by side."""
-    return DirectoryScheduling(config, log)
+def pytest_collection_finish() -> None:
+    """What all modules brought stays: a collection has the objects of tests alone to look at."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from units import DAEMONS, LONGEST, unit
 
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
@@ -55,3 +56,10 @@ def test_packages_are_installed_with_all_their_files() -> None:
         and not path.is_relative_to(ROOT / "results/runs")
     }
     assert not left_out
+
+
+def test_units_are_of_tests_that_exist() -> None:
+    tests = ROOT / "tests"
+    assert all((tests / directory / name).is_file() for directory, names in DAEMONS.items() for name in names)
+    units = {unit(str(path.relative_to(ROOT))) for path in tests.rglob("test_*.py")}
+    assert {"daemons", *LONGEST} <= units
