@@ -12,7 +12,7 @@ CONTAINERS = ("tarebox", "runc", "crun", "docker", "podman", "containerd", "lxc"
 def records(call, tmp_path_factory):
     directory = tmp_path_factory.mktemp("checkpoint")
     subjects = ",".join(("host", *CONTAINERS, *MACHINES))
-    words = ("--profile", "smoke", "--subjects", subjects, "--scenarios", "checkpoint")
+    words = ("--profile", "smoke", "--subjects", subjects, "--scenarios", "checkpoint", "--no-report")
     done = call("tarebench", "run", *words, cwd=directory)
     assert done.returncode == 0, done.stderr
     store = Store(directory / "results/runs")

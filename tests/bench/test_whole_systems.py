@@ -15,7 +15,7 @@ def test_only_the_full_profile_has_them() -> None:
 
 def test_one_that_is_named_is_weighed(root, call, tmp_path) -> None:
     keep_systems(State.at(root).data)
-    words = ("--profile", "smoke", "--subjects", "vm-uefi", "--scenarios", "image-size")
+    words = ("--profile", "smoke", "--subjects", "vm-uefi", "--scenarios", "image-size", "--no-report")
     done = call("tarebench", "run", *words, cwd=tmp_path, timeout=1500)
     assert done.returncode == 0, done.stderr + done.stdout
     store = Store(tmp_path / "results/runs")
