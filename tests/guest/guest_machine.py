@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import subprocess
 import tarfile
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import guest_image
+import guest_inside
 
 from tare.state import State
 from vm_baseline import Accelerator, Hypervisor, Machine, MachineSpec, find_kernel
@@ -43,6 +45,7 @@ class Guest:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
+        self._ended: dict[tuple[str, str], tuple[int, str]] = {}
 
     def run(
         self, *argv: str, stdin: bytes = b"", timeout: float = _COMMAND_LIMIT
@@ -56,19 +59,34 @@ class Guest:
         assert done.returncode == 0, f"{argv} ended with {done.returncode}: {done.stderr.decode()}"
         return done.stdout.decode()
 
-    def run_test(self, module: str, name: str, *, as_user: bool) -> None:
-        """Run a test function of this directory in a Python of its own.
+    def run_test(self, module: str, name: str, others: Sequence[str]) -> None:
+        """Run a test function of this directory as root, in a process of its own.
 
         Args:
             module: of the function.
             name: of it.
-            as_user: not as root but as an ordinary user, in a delegated group of their systemd instance.
+            others: all that will be run of the module, which are run together when the first is asked for.
         """
-        argv: Sequence[str] = ("python3", "-m", "guest_inside", module, name)
-        done = self.run(*(_AS_USER if as_user else ()), *argv)
-        print(done.stdout.decode(), end="")
-        if done.returncode:
-            raise AssertionError(f"inside the guest:\n{done.stderr.decode()}")
+        if (module, name) not in self._ended:
+            self._ended |= {(module, test): end for test, end in self._run_tests((), module, others).items()}
+        _check(*self._ended[module, name])
+
+    def run_test_as_user(self, module: str, name: str) -> None:
+        """Run one as an ordinary user, in a delegated group of their systemd instance."""
+        _check(*self._run_tests(_AS_USER, module, [name])[name])
+
+    def _run_tests(self, who: Sequence[str], module: str, names: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """Status and output of tests by name."""
+        argv = (*who, "python3", "-m", "guest_inside", module, *names)
+        done = self.run(*argv, timeout=(len(names) + 1) * guest_inside.LIMIT)
+        assert done.returncode == 0, f"{argv} ended with {done.returncode}: {done.stderr.decode()}"
+        return {name: (status, said) for name, status, said in map(json.loads, done.stdout.splitlines())}
+
+
+def _check(status: int, said: str) -> None:
+    if status:
+        raise AssertionError(f"inside the guest, with status {status}:\n{said}")
+    print(said, end="")
 
 
 @contextlib.contextmanager
