@@ -143,7 +143,7 @@ PROFILES = {
             "tighter intervals, within forty minutes",
             {
                 **dict.fromkeys(_REPEATED, Effort(most=5)),
-                "startup": Effort(24, 6, 1, 60),
+                "startup": Effort(24, 6, 1, 120),
                 "cpu": Effort(3, 2, 1, 15),
                 "deploy": Effort(10, 2, 1, 30),
                 "memory": Effort(3, 1, 1),

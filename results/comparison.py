@@ -19,12 +19,14 @@ from results.record import Better
 from results.run import Run
 from results.series import Identity
 from results.significance import LEVEL, adjusted, rank_sum, welch
-from results.statistics import Estimate, ratio
+from results.statistics import Estimate, shift
 from results.vocabulary import is_exact, is_judged
 from results.weather import Weather, Weathers, spread
 
 LEAST_PASSES = 4
 """With fewer on each side no rank test can reach that level."""
+RANKED_FROM = 10
+"""Passes on each side of which ranks can say something as certain as one in five thousand."""
 WORTH = 0.7
 """What is left of the variance where taking the weather out is worth the noise of its estimate."""
 
@@ -57,12 +59,13 @@ class Change:
         base: the median in the base run, in the metric's unit.
         new: the median in the new run.
         passes: how many passes each has.
-        ratio: the new median as a multiple of the base's, with its interval, as it would have been in the
-            same weather if that is told more exactly; None where a median isn't positive.
+        ratio: the new as a multiple of the base's (see `results.statistics.shift`; of exact metrics and too
+            few passes that of the medians), with its interval, as it would have been in the same weather if
+            that is told more exactly; None where a median isn't positive.
         threshold: the share by which they must differ.
         verdict: what that means.
         rank_p: the p-value of the rank test; None where nothing was tested, and of exact metrics.
-        p: the p-value of Welch's test; None as above.
+        p: the p-value that is corrected: the rank test's of ten passes or more, else Welch's; None as above.
         discovery: the smallest false discovery rate at which it would be one of all tested; None as above.
         weather: the factor by which the others changed (see `results.weather`); None where that isn't known.
         is_even: whether the ratio is without the weather.
@@ -203,10 +206,10 @@ def _measured(pair: Pair, weather: Weather | None, floors: Floors) -> Change:
     base, new = tuple(told.base.values()), tuple(told.new.values())
     return replace(
         plain,
-        ratio=_ratio_within(base, new) if pair.is_positive else None,
+        ratio=shift(new, base) if pair.is_positive else None,
         threshold=floors.of(told),
         rank_p=rank_sum(base, new),
-        p=_difference(base, new, logarithms=pair.is_positive),
+        p=_chance(base, new, logarithms=pair.is_positive),
         weather=weather.change if weather else None,
         is_even=is_even,
     )
@@ -246,8 +249,13 @@ def _direction(change: Change) -> Verdict:
     return Verdict.IMPROVEMENT if is_better else Verdict.REGRESSION
 
 
-def _difference(base: Sequence[float], new: Sequence[float], *, logarithms: bool) -> float:
-    """Welch's p-value, of logarithms where there are any: noise grows with the value."""
+def _chance(base: Sequence[float], new: Sequence[float], *, logarithms: bool) -> float:
+    """The p-value whose false discoveries are controlled: of ranks where enough of them can be sure.
+
+    Of fewer it is Welch's, of logarithms where there are any: noise grows with the value.
+    """
+    if min(len(base), len(new)) >= RANKED_FROM:
+        return rank_sum(base, new)
     if not logarithms:
         return welch(base, new)
     return welch([math.log(value) for value in base], [math.log(value) for value in new])
@@ -257,15 +265,6 @@ def _ratio(pair: Pair) -> Estimate:
     """The ratio of the medians, of too little for an interval."""
     value = median(pair.new.values()) / median(pair.base.values())
     return Estimate(value, None, None, min(len(pair.base), len(pair.new)))
-
-
-def _ratio_within(base: Sequence[float], new: Sequence[float]) -> Estimate:
-    """The ratio of the medians; of runs in the other order it is the very reciprocal, interval and all."""
-    if median(new) >= median(base):
-        return ratio(new, base)
-    inverse = ratio(base, new)
-    low, high = (None if end is None else 1 / end for end in (inverse.high, inverse.low))
-    return Estimate(1 / inverse.value, low, high, inverse.n)
 
 
 def _failures(base: Run, new: Run) -> tuple[Failure, ...]:

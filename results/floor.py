@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from statistics import median
+from statistics import median, variance
 
 from results.pairing import Pair, medians
 from results.run import Run
@@ -16,6 +16,8 @@ MINIMUM = 0.02
 """No threshold is smaller, unless it is given."""
 MINIMUM_BYTES = 0.01
 """Of sizes that are exact but for the blocks they are counted in and the times in archives."""
+_SURE = 1.96
+"""Standard errors that 95 % of differences are within."""
 
 
 class Floors:
@@ -78,11 +80,16 @@ def _drift(values: Sequence[float]) -> float:
 
 
 def _apart(one: Collection[float], other: Collection[float]) -> float:
-    """By which factor two medians differ, in logarithms; none where a rank test isn't sure of it."""
-    if rank_sum(list(one), list(other)) > LEVEL:
+    """By which factor two medians surely differ, in logarithms; none where a rank test isn't sure of it.
+
+    What chance may have added to the difference is no noise that a change would have to exceed.
+    """
+    if rank_sum(list(one), list(other)) > LEVEL or min(*one, *other) <= 0:
         return 0.0
-    below, above = sorted((median(one), median(other)))
-    return math.log(above / below) if below > 0 else 0.0
+    sides = [[math.log(value) for value in side] for side in (one, other)]
+    chance = _SURE * math.sqrt(sum(variance(side) / len(side) for side in sides))
+    below, above = sorted(map(median, sides))
+    return max(0.0, above - below - chance)
 
 
 def _extent(values: Collection[float]) -> float:

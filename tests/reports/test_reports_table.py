@@ -161,6 +161,6 @@ def test_what_is_less_certain_is_told_by_scenario(run):
         *(of("cpu", 0.03), of("cpu", 0.01, Ended.TARGET), of("disk", None)),
     )
     assert precision(replace(run, precision=found)) == (
-        "Less certain than ±2%: startup of 4 subjects (±3.0% to ±10.0%, time budget used) and cpu of cpu-0.03 "
-        "(±3.0%, time budget used). Too few samples for an interval: disk."
+        "Less certain than ±2%: startup of 4 subjects (±3.0% to ±10.0%, time budget used) and cpu of "
+        "cpu-0.03 (±3.0%, time budget used). Too few samples for an interval: disk."
     )

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from results import ResultsError
-from results.statistics import Estimate, median, ratio, slope
+from results.statistics import Estimate, median, ratio, shift, slope
 
 positive = st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=12)
 
@@ -104,3 +104,31 @@ def test_what_can_not_be_estimated_is_an_error():
     ):
         with pytest.raises(ResultsError):
             attempt()
+
+
+def test_the_interval_of_a_shift_covers_the_truth_and_is_narrower_than_the_ratio_of_medians():
+    def drawn(generator):
+        return 3 * generator.lognormal(0, 0.3, 15), generator.lognormal(0, 0.3, 15)
+
+    assert coverage(3.0, lambda generator: shift(*drawn(generator))) > 0.90
+    pairs = [drawn(np.random.default_rng(seed)) for seed in range(40)]
+    widths = [[np.log(each.high / each.low) for each in (shift(*pair), ratio(*pair))] for pair in pairs]
+    assert np.less(*np.mean(widths, axis=0))
+
+
+@given(positive.filter(lambda side: len(side) > 2), positive.filter(lambda side: len(side) > 2))
+def test_a_shift_the_other_way_is_the_reciprocal(new, base):
+    there, back = shift(new, base), shift(base, new)
+    assert back.value == pytest.approx(1 / there.value)
+    assert (back.low, back.high) == (pytest.approx(1 / there.high), pytest.approx(1 / there.low))
+
+
+@pytest.mark.parametrize("side", [[], [0.0, 1.0], [-1.0]])
+def test_there_is_no_shift_of_nothing_or_less(side):
+    for pair in ((side, [1.0]), ([1.0], side)):
+        with pytest.raises(ResultsError):
+            shift(*pair)
+
+
+def test_a_shift_of_four_values_is_the_ratio_of_their_medians_and_outliers_are_nothing_to_it():
+    assert shift([1.0, 4.0, 9.0, 1e9], [1.0, 1.0, 1.0, 1.0]).value == pytest.approx(6.0)
