@@ -39,12 +39,14 @@ def welch(one: Sequence[float], other: Sequence[float]) -> float:
     """
     parts = [float(np.var(side, ddof=1)) / len(side) for side in (one, other)]
     difference = abs(float(np.mean(one) - np.mean(other)))
-    if not sum(parts):
+    total = sum(parts)
+    if not total:
         return 0.0 if difference else 1.0
-    freedom = sum(parts) ** 2 / sum(
-        part**2 / (len(side) - 1) for part, side in zip(parts, (one, other), strict=True)
+    # Of shares, as the squares of tiny parts would be 0.
+    freedom = 1 / sum(
+        (part / total) ** 2 / (len(side) - 1) for part, side in zip(parts, (one, other), strict=True)
     )
-    return _student(difference / math.sqrt(sum(parts)), math.floor(freedom + 1e-9))
+    return _student(difference / math.sqrt(total), math.floor(freedom + 1e-9))
 
 
 def adjusted(values: Sequence[float]) -> list[float]:
