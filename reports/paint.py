@@ -65,6 +65,8 @@ def style() -> dict[Any, Any]:
         "axes.titlesize": 8.5,
         "axes.titlelocation": "left",
         "axes.titleweight": "bold",
+        # Without a place matplotlib looks for one above all else, which takes a fifth of the time.
+        "axes.titley": 1.0,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.spines.left": False,
@@ -73,6 +75,7 @@ def style() -> dict[Any, Any]:
         "axes.grid.axis": "x",
         "grid.color": GRID.colour,
         "grid.linewidth": 0.6,
+        "xtick.bottom": False,
         "xtick.color": GRID.colour,
         "xtick.labelcolor": FAINT.colour,
         "xtick.labelsize": 7,

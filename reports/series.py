@@ -1,9 +1,9 @@
 """The samples of a run regrouped for reading: one measure, and for each subject all its samples of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from reports.languages import gettext
 from reports.units import quantity
@@ -15,9 +15,8 @@ _KINDS = tuple(Kind)
 _Passes: TypeAlias = tuple[tuple[int, tuple[float, ...]], ...]
 
 
-@dataclass(frozen=True)
-class Measure:
-    """One thing measured: a metric of a scenario, in one phase and temperature."""
+class Measure(NamedTuple):
+    """One thing measured: a metric of a scenario, in one phase and temperature; a key of `Run.by_measure`."""
 
     scenario: str
     metric: str
@@ -122,12 +121,7 @@ def marked(name: str, accelerator: str | None) -> str:
 
 def measures(run: Run, scenario: str) -> tuple[Measure, ...]:
     """The measures of a scenario in the vocabulary's order, then in order of appearance."""
-    found = dict.fromkeys(
-        _measure(record)
-        for (named, _), records in run.by_metric.items()
-        if named == scenario
-        for record in records
-    )
+    found = (Measure(*key) for key in run.by_measure if key[0] == scenario)
     return tuple(sorted(found, key=Measure._order))
 
 
@@ -167,23 +161,14 @@ def accelerator_of(run: Run) -> str | None:
     return "tcg" if "tcg" in found else next(iter(found), None)
 
 
-def _measure(record: Record) -> Measure:
-    return Measure(
-        record.scenario, record.metric, record.phase, record.temperature, record.unit, record.better
-    )
-
-
 def _collect(run: Run, measure: Measure, subjects: Iterable[SubjectInfo]) -> tuple[Series, ...]:
-    grouped: dict[str, list[Record]] = {}
-    for record in run.by_metric.get((measure.scenario, measure.metric), ()):
-        if _measure(record) == measure:
-            grouped.setdefault(record.subject, []).append(record)
+    grouped = run.by_measure.get(measure, {})
     return tuple(
         _series(subject, measure, grouped[subject.name]) for subject in subjects if subject.name in grouped
     )
 
 
-def _series(subject: SubjectInfo, measure: Measure, records: list[Record]) -> Series:
+def _series(subject: SubjectInfo, measure: Measure, records: Sequence[Record]) -> Series:
     passes: dict[int, tuple[float, ...]] = {}
     for record in records:
         if record.samples and not record.warm_up:

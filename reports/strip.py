@@ -1,28 +1,30 @@
-"""Strip charts: a row a subject, every sample a point, the median a tick, its interval a band."""
+"""Strip charts: a row a subject, every sample a point, the median a tick, its interval a band.
 
+Within its row a sample is the higher, the more samples are smaller: a row is a distribution function.
+"""
+
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeGuard
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from reports.languages import gettext
-from reports.paint import BY_KIND, FAINT, Paint, style
+from reports.paint import BY_KIND, FAINT
 from reports.series import Measure, Series
+from reports.sheet import Block, Plot, beside, label, sheet, without_names
 from reports.units import quantity, scale, with_symbol
 from results import Kind
 
-WIDTH = 7.6
-"""Width of a figure in inches; its page scales it."""
 LOG_FROM = 20.0
 """Values further apart than this factor get a logarithmic axis."""
 _ROW = 0.27
-_FRAME = 0.62
-_GOLDEN = 0.6180339887498949
+_BAND = 0.56
 
 Marks = tuple[tuple[str, float], ...]
 """Labels and values."""
@@ -46,7 +48,7 @@ class Panel:
     @property
     def series(self) -> tuple[Series, ...]:
         """The rows that have samples."""
-        return tuple(series for _, series in self.rows if series is not None and series.samples)
+        return tuple(series for _, series in self.rows if _has(series))
 
 
 def by_subject(title: str, series: Sequence[Series], marks: Marks = ()) -> Panel:
@@ -68,47 +70,24 @@ def aligned(panels: Sequence[Panel]) -> tuple[Panel, ...]:
 
 def figure(panels: Sequence[Panel], columns: int = 1) -> Figure:
     """A figure of panels side by side, sharing row labels when there is more than one column."""
-    with mpl.rc_context(style()):
-        panels = aligned(panels) if columns > 1 else panels
-        columns = min(columns, len(panels))
-        lines = -(-len(panels) // columns)
-        heights = [height_of(panels[line * columns : (line + 1) * columns]) for line in range(lines)]
-        drawn = blank(sum(heights))
-        grid = drawn.subplots(lines, columns, squeeze=False, height_ratios=heights)
-        for index, axes in enumerate(grid.flat):
-            if index < len(panels):
-                draw(axes, panels[index], spread(panels, panels[index]), labelled=index % columns == 0)
-            else:
-                axes.remove()
-        return drawn
+    return sheet(strips(panels, min(columns, len(panels))))
 
 
-def sheet(
-    blocks: Sequence[tuple[Sequence[Panel], int]], below: Sequence[float] = (), above: Sequence[float] = ()
-) -> tuple[Figure, list[Axes]]:
-    """A figure of blocks of panels, each over one or two columns, to be used within the style.
-
-    Args:
-        blocks: panels that share their labels and axes, and the number of columns they stand in.
-        below: heights in inches of further plots, as wide as the figure.
-        above: heights of such plots before the blocks.
-
-    Returns:
-        The figure, and the further plots from top to bottom, still empty.
-    """
-    lines = []
-    for panels, columns in blocks:
-        together = aligned(panels) if columns > 1 else tuple(panels)
-        lines += [(together[at : at + columns], columns, together) for at in range(0, len(together), columns)]
-    heights = [*above, *(height_of(line) for line, _, _ in lines), *below]
-    drawn = blank(sum(heights))
-    grid = drawn.add_gridspec(len(heights), 2, height_ratios=heights)
-    for row, (line, columns, together) in enumerate(lines, start=len(above)):
-        for column, panel in enumerate(line):
-            axes = drawn.add_subplot(grid[row, column] if columns > 1 else grid[row, :])
-            draw(axes, panel, spread(together, panel), labelled=column == 0)
-    empty = (*range(len(above)), *range(len(heights) - len(below), len(heights)))
-    return drawn, [drawn.add_subplot(grid[row, :]) for row in empty]
+def strips(panels: Sequence[Panel], columns: int = 1) -> Block:
+    """The panels as plots in columns, which share their labels, and whose axes can be compared by eye."""
+    together = aligned(panels) if columns > 1 else tuple(panels)
+    plots = [
+        Plot(
+            height=_ROW * len(panel.rows),
+            draw=partial(_draw, panel=panel, reach=spread(together, panel), labelled=index % columns == 0),
+            labels=tuple(label for label, _ in panel.rows) if index % columns == 0 else (),
+            values=tuple(_told(series) for _, series in panel.rows),
+        )
+        for index, panel in enumerate(together)
+    ]
+    empty = [None] * (-len(plots) % columns)
+    places = [*plots, *empty]
+    return [places[at : at + columns] for at in range(0, len(places), columns)]
 
 
 def by_part(
@@ -127,16 +106,6 @@ def by_part(
     )
 
 
-def blank(height: float) -> Figure:
-    """An empty figure of that height in inches, with room between its panels."""
-    return Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(h_pad=0.09, w_pad=0.04))
-
-
-def height_of(panels: Sequence[Panel]) -> float:
-    """Height in inches of panels that stand side by side."""
-    return _FRAME + _ROW * max((len(panel.rows) for panel in panels), default=0)
-
-
 def spread(panels: Sequence[Panel], panel: Panel) -> tuple[float, float]:
     """The lowest and highest sample of all panels in the same unit, so that they can be compared by eye."""
     units = {series.measure.unit for series in panel.series}
@@ -146,24 +115,29 @@ def spread(panels: Sequence[Panel], panel: Panel) -> tuple[float, float]:
     return min(values, default=0.0), max(values, default=0.0)
 
 
-def draw(axes: Axes, panel: Panel, reach: tuple[float, float], *, labelled: bool = True) -> None:
+def _draw(axes: Axes, panel: Panel, reach: tuple[float, float], *, labelled: bool) -> None:
     """Draw one panel over the values it must reach; the medians stand in numbers at its right edge."""
     axes.set_title(panel.title)
     axes.set_ylim(len(panel.rows) - 0.5, -0.5)
-    axes.set_yticks(range(len(panel.rows)), [label for label, _ in panel.rows] if labelled else [])
+    without_names(axes)
     if panel.series:
         set_axis(axes, panel.series[0].measure.unit, *reach)
     else:
         axes.set_xticks([])
+    for row, (name, series) in enumerate(panel.rows):
+        if labelled:
+            label(axes, row, name)
+        beside(axes, row, _told(series), BY_KIND[series.subject.kind] if _has(series) else FAINT)
+    alike: dict[tuple[Kind, str | None], list[tuple[int, Series]]] = {}
     for row, (_, series) in enumerate(panel.rows):
-        if series is not None and series.samples:
-            _row(axes, row, series)
-        else:
-            beside(axes, row, gettext("no data"), FAINT)
-    for label, value in panel.marks:
+        if _has(series):
+            alike.setdefault((series.subject.kind, series.accelerator), []).append((row, series))
+    for rows in alike.values():
+        _rows(axes, rows)
+    for name, value in panel.marks:
         axes.axvline(value, color=FAINT.colour, linewidth=0.9, linestyle=":")
         axes.annotate(
-            label,
+            name,
             (value, 0),
             xycoords=axes.get_xaxis_transform(),
             xytext=(2, 2),
@@ -196,33 +170,54 @@ def set_axis(axes: Axes, unit: str, low: float, high: float) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: with_symbol(f"{value / factor:g}", symbol)))
 
 
-def _row(axes: Axes, row: int, series: Series) -> None:
-    kind = series.subject.kind
-    colour = BY_KIND[kind].colour
+def _rows(axes: Axes, rows: Sequence[tuple[int, Series]]) -> None:
+    """Draw series that look alike: as few artists as can be, since each of them takes time."""
+    first = rows[0][1]
+    colour = BY_KIND[first.subject.kind].colour
+    for row, series in rows:
+        _interval(axes, row, series)
+    if axes.get_xscale() == "linear":
+        alone = [(row, series) for row, series in rows if len(series.samples) == 1]
+        bars = [((0, series.samples[0]), (row, row)) for row, series in alone]
+        _segments(axes, bars, color=(colour, 0.35), linewidth=4)
+    x = [value for _, series in rows for value in sorted(series.samples)]
+    y = [place for row, series in rows for place in _ranked(row, len(series.samples))]
+    points(axes, x, y, first)
+    medians = [((series.estimate.value,) * 2, (row - 0.4, row + 0.4)) for row, series in rows]
+    _segments(axes, medians, color=colour, linewidth=1.8)
+
+
+def _ranked(row: int, count: int) -> list[float]:
+    """Heights within a row of samples in order: what share of them is lower, so that a row is their ECDF."""
+    return [row + _BAND * (0.5 - (index + 0.5) / count) for index in range(count)]
+
+
+def _interval(axes: Axes, row: int, series: Series) -> None:
+    estimate, colour = series.estimate, BY_KIND[series.subject.kind].colour
+    if estimate.low is None or estimate.high is None:
+        return
     emulated = series.accelerator == "tcg"
-    estimate = series.estimate
-    if estimate.low is not None and estimate.high is not None:
-        axes.add_patch(
-            Rectangle(
-                (estimate.low, row - 0.34),
-                estimate.high - estimate.low,
-                0.68,
-                facecolor="none" if emulated else (colour, 0.16),
-                edgecolor=(colour, 0.75),
-                linewidth=0.6,
-                hatch="////" if emulated else None,
-            )
+    axes.add_patch(
+        Rectangle(
+            (estimate.low, row - 0.34),
+            estimate.high - estimate.low,
+            0.68,
+            facecolor="none" if emulated else (colour, 0.16),
+            edgecolor=(colour, 0.75),
+            linewidth=0.6,
+            hatch="////" if emulated else None,
         )
-    samples = series.samples
-    offsets = [
-        row + 0.44 * ((index * _GOLDEN) % 1 - 0.5) if len(samples) > 1 else row
-        for index in range(len(samples))
-    ]
-    if len(samples) == 1 and axes.get_xscale() == "linear":
-        axes.hlines(row, 0, samples[0], color=(colour, 0.35), linewidth=4)
-    points(axes, samples, offsets, series)
-    axes.vlines(estimate.value, row - 0.4, row + 0.4, color=colour, linewidth=1.8)
-    beside(axes, row, quantity(estimate.value, series.measure.unit), BY_KIND[kind])
+    )
+
+
+def _segments(
+    axes: Axes, segments: Sequence[tuple[tuple[float, float], tuple[float, float]]], **look: Any
+) -> None:
+    """Draw segments, each given by its two x and its two y, as one line with gaps."""
+    x = [value for ends, _ in segments for value in (*ends, math.nan)]
+    y = [value for _, ends in segments for value in (*ends, math.nan)]
+    if segments:
+        axes.plot(x, y, solid_capstyle="butt", **look)
 
 
 def points(axes: Axes, x: Sequence[float], y: Sequence[float], series: Series) -> None:
@@ -240,16 +235,11 @@ def points(axes: Axes, x: Sequence[float], y: Sequence[float], series: Series) -
     )
 
 
-def beside(axes: Axes, row: int, text: str, paint: Paint) -> None:
-    """Write a text at the right edge of a row."""
-    axes.annotate(
-        text,
-        (1, row),
-        xycoords=axes.get_yaxis_transform(),
-        xytext=(5, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=7.5,
-        color=paint.colour,
-        annotation_clip=False,
-    )
+def _has(series: Series | None) -> TypeGuard[Series]:
+    return series is not None and bool(series.samples)
+
+
+def _told(series: Series | None) -> str:
+    if not _has(series):
+        return gettext("no data")
+    return quantity(series.estimate.value, series.measure.unit)

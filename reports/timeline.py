@@ -1,6 +1,7 @@
 """Timelines: a row a subject, the medians of successive moments as the ends of bars on one axis."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from matplotlib.axes import Axes
@@ -8,46 +9,48 @@ from matplotlib.patches import Patch
 
 from reports.paint import BY_KIND, INK
 from reports.series import Series
-from reports.strip import beside, set_axis
+from reports.sheet import FOOT, Block, Plot, beside, label, without_names
+from reports.strip import set_axis
 from reports.units import quantity
 from results import Kind
 
 _SHADES = (1.0, 0.62, 0.34, 0.14)
 _ROW = 0.27
-_FRAME = 0.95
+_LEGEND = 0.3
 _Moments: TypeAlias = Sequence[tuple[str, Sequence[Series]]]
 
 
-def timeline_height(moments: _Moments) -> float:
-    """Height of the plot in inches."""
-    return _FRAME + _ROW * len(_rows(moments))
-
-
-def draw_timeline(axes: Axes, title: str, moments: _Moments) -> None:
-    """Draw how long each subject takes from one moment to the next.
+def timeline(title: str, moments: _Moments) -> Block:
+    """How long each subject takes from one moment to the next, as a plot.
 
     Args:
-        axes: where to.
         title: the plot's head.
         moments: in order, up to four, each with its name and the time since the start of each subject.
     """
-    rows = _rows(moments)
-    places = {label: row for row, label in enumerate(rows)}
+    last = {series.label: series for _, group in moments for series in group if series.samples}
+    rows = {label: last[label] for label in _rows(moments)}
+    told = tuple(quantity(series.estimate.value, "s") for series in rows.values())
+    draw = partial(_draw, title=title, moments=moments, rows=rows)
+    return [[Plot(_ROW * len(rows), draw, labels=tuple(rows), values=told, foot=FOOT + _LEGEND)]]
+
+
+def _draw(axes: Axes, title: str, moments: _Moments, rows: Mapping[str, Series]) -> None:
+    """Draw it; `rows` has the last moment of each subject."""
+    places = {name: row for row, name in enumerate(rows)}
     values = [series.estimate.value for _, group in moments for series in group if series.samples]
     axes.set_title(title)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_yticks(range(len(rows)), rows)
+    without_names(axes)
     set_axis(axes, "s", min(values), max(values))
     begins = dict.fromkeys(rows, axes.get_xlim()[0])
-    last: dict[str, Series] = {}
     for (_, group), shade in zip(moments, _SHADES, strict=False):
         for series in group:
             if series.samples:
                 _bar(axes, places[series.label], begins[series.label], series, shade)
                 begins[series.label] = series.estimate.value
-                last[series.label] = series
-    for label, series in last.items():
-        beside(axes, places[label], quantity(series.estimate.value, "s"), BY_KIND[series.subject.kind])
+    for name, series in rows.items():
+        label(axes, places[name], name)
+        beside(axes, places[name], quantity(series.estimate.value, "s"), BY_KIND[series.subject.kind])
     axes.legend(
         handles=[
             Patch(facecolor=(INK.colour, shade), edgecolor=INK.colour, linewidth=0.6, label=name)

@@ -1,13 +1,20 @@
 """One run: its records, and the host, plan and subjects they came from."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from operator import attrgetter
+from typing import Any, TypeAlias
 
 from results.migration import migrated
 from results.precision import Precision
-from results.record import Kind, Record
+from results.record import Better, Kind, Record, Temperature
+
+MeasureKey: TypeAlias = tuple[str, str, str, Temperature, str, Better]
+"""What a record measures: scenario, metric, phase, temperature, unit, and which way it improves."""
+_MEASURE: Callable[[Record], MeasureKey] = attrgetter(
+    "scenario", "metric", "phase", "temperature", "unit", "better"
+)
 
 
 @dataclass(frozen=True)
@@ -100,12 +107,12 @@ class Run:
     precision: tuple[Precision, ...] = ()
 
     @cached_property
-    def by_metric(self) -> Mapping[tuple[str, str], tuple[Record, ...]]:
-        """The records by scenario and metric, all in the order they were taken."""
-        found: dict[tuple[str, str], list[Record]] = {}
+    def by_measure(self) -> Mapping[MeasureKey, Mapping[str, Sequence[Record]]]:
+        """The records by what they measure and by subject, all in the order they were taken."""
+        found: dict[MeasureKey, dict[str, list[Record]]] = {}
         for record in self.records:
-            found.setdefault((record.scenario, record.metric), []).append(record)
-        return {names: tuple(records) for names, records in found.items()}
+            found.setdefault(_MEASURE(record), {}).setdefault(record.subject, []).append(record)
+        return found
 
     @property
     def noisy(self) -> tuple[str, ...]:

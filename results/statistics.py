@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,8 @@ RESAMPLES = 4000
 SMALLEST = 3
 """Fewer samples than this get no interval."""
 _SEED = 7
+_KEPT_UP_TO = 1000
+"""What is drawn for more samples than this is not kept for the next ones of their number: it is large."""
 _Floats: TypeAlias = npt.NDArray[np.float64]
 _Indices: TypeAlias = npt.NDArray[np.int64]
 
@@ -56,8 +58,9 @@ def median(samples: Samples) -> Estimate:
     """
     passes = _passes(samples)
     values = np.concatenate(passes)
-    draws = _draw_passes(len(passes), _generator())
-    return _estimate(float(np.median(values)), _medians(passes, draws, _generator()), len(values))
+    draw = _for_median if len(values) <= _KEPT_UP_TO else _for_median.__wrapped__
+    resamples = draw(_sizes(passes))
+    return _estimate(float(np.median(values)), resamples.medians(values), len(values))
 
 
 def ratio(numerator: Samples, denominator: Samples) -> Estimate:
@@ -82,10 +85,10 @@ def ratio(numerator: Samples, denominator: Samples) -> Estimate:
     if len(above) == len(below) == 1:
         resampled = _plain_medians(all_above, _SEED) / _plain_medians(all_below, _SEED + 1)
     else:
-        generator = _generator()
-        draws_above = _draw_passes(len(above), generator)
-        draws_below = draws_above if common else _draw_passes(len(below), generator)
-        resampled = _medians(above, draws_above, generator) / _medians(below, draws_below, generator)
+        few = len(all_above) + len(all_below) <= _KEPT_UP_TO
+        draw = _for_ratio if few else _for_ratio.__wrapped__
+        of_above, of_below = draw(_sizes(above), _sizes(below), paired=bool(common))
+        resampled = of_above.medians(all_above) / of_below.medians(all_below)
     value = float(np.median(all_above) / np.median(all_below))
     return _estimate(value, resampled, min(len(all_above), len(all_below)))
 
@@ -156,22 +159,56 @@ def _draw_passes(count: int, generator: np.random.Generator) -> _Indices:
     return generator.integers(count, size=(RESAMPLES, count))
 
 
-def _medians(passes: list[_Floats], draws: _Indices, generator: np.random.Generator) -> _Floats:
-    """Medians of resamples: for each drawn pass as many of its samples as it has, drawn with replacement."""
-    sizes = np.array([len(part) for part in passes])
-    width = int(sizes.max())
-    table = np.full((len(passes), width), np.nan)
-    for row, part in zip(table, passes, strict=True):
-        row[: len(part)] = part
-    drawn_sizes = sizes[draws][..., np.newaxis]
-    index = (generator.random((*draws.shape, width)) * drawn_sizes).astype(np.int64)
-    values = table[draws[..., np.newaxis], index]
-    ragged = bool((sizes != width).any())
-    if ragged:
-        values[np.arange(width) >= drawn_sizes] = np.nan
-    flat = values.reshape(len(draws), -1)
-    medians: _Floats = np.nanmedian(flat, axis=1) if ragged else np.median(flat, axis=1)
-    return medians
+def _sizes(passes: list[_Floats]) -> tuple[int, ...]:
+    return tuple(len(part) for part in passes)
+
+
+@dataclass(frozen=True)
+class _Resamples:
+    """How often each sample is in each resample, a row a sample, and how many samples each resample has."""
+
+    counts: npt.NDArray[Any]
+    sizes: npt.NDArray[Any]
+
+    def medians(self, values: _Floats) -> _Floats:
+        """The median of each resample: by its place among the sorted values, so that nothing is copied."""
+        order = np.argsort(values)
+        ordered = values[order]
+        reached = np.cumsum(self.counts[order], axis=0, dtype=self.counts.dtype)
+        below, above = (
+            (reached <= middle).sum(axis=0, dtype=self.counts.dtype)
+            for middle in ((self.sizes - 1) // 2, self.sizes // 2)
+        )
+        medians: _Floats = (ordered[below] + ordered[above]) / 2
+        return medians
+
+
+def _drawn(sizes: tuple[int, ...], draws: _Indices, generator: np.random.Generator) -> _Resamples:
+    """For each drawn pass as many of its samples as it has, drawn with replacement."""
+    sized = np.array(sizes)
+    drawn, width = sized[draws], max(sizes)
+    first = (np.cumsum(sized) - sized)[draws]
+    chosen = (generator.random((*draws.shape, width)) * drawn[..., np.newaxis]).astype(np.int64)
+    places = (chosen + first[..., np.newaxis]) * RESAMPLES + np.arange(RESAMPLES)[:, np.newaxis, np.newaxis]
+    within = np.arange(width) < drawn[..., np.newaxis]
+    kind = np.min_scalar_type(len(sizes) * width)
+    counts = np.bincount(places[within], minlength=sum(sizes) * RESAMPLES).reshape(-1, RESAMPLES)
+    return _Resamples(counts.astype(kind), drawn.sum(axis=1).astype(kind))
+
+
+@lru_cache(maxsize=8)
+def _for_median(sizes: tuple[int, ...]) -> _Resamples:
+    return _drawn(sizes, _draw_passes(len(sizes), _generator()), _generator())
+
+
+@lru_cache(maxsize=8)
+def _for_ratio(
+    above: tuple[int, ...], below: tuple[int, ...], *, paired: bool
+) -> tuple[_Resamples, _Resamples]:
+    generator = _generator()
+    draws_above = _draw_passes(len(above), generator)
+    draws_below = draws_above if paired else _draw_passes(len(below), generator)
+    return _drawn(above, draws_above, generator), _drawn(below, draws_below, generator)
 
 
 def _plain_medians(values: _Floats, seed: int) -> _Floats:

@@ -2,38 +2,26 @@
 
 import html
 import json
-import os
 import re
-import shutil
 import subprocess
 
 import pytest
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    "--headless",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--enable-logging=stderr",
-    "--v=0",
-    "--dump-dom",
-]
-DARK = "--blink-settings=preferredColorScheme=0"
-DRAWN = """
+from reports.browser import command
+from tare.errors import TareError
+
+FLAGS = ("--enable-logging=stderr", "--v=0", "--dump-dom")
+DRAWN = r"""
 const charts = [...document.querySelectorAll("figure svg[role=img]")].map(svg => ({
   name: svg.closest("article").id,
   width: svg.getBoundingClientRect().width,
-  drawn: [...svg.querySelectorAll("use")].filter(mark => {
-    const box = mark.getBoundingClientRect();
-    const style = getComputedStyle(mark);
-    return box.width > 0 && box.height > 0 && style.stroke !== "none" && style.strokeWidth === "0.8px"
-      && mark.closest("g[clip-path]");
-  }).length,
+  drawn: [...svg.querySelectorAll("path[clip-path]")].map(path => {
+    const id = /#([^")]+)/.exec(getComputedStyle(path).markerMid);
+    const box = path.getBoundingClientRect();
+    const look = id && getComputedStyle(document.getElementById(id[1]).firstElementChild);
+    const seen = look && look.stroke !== "none" && look.strokeWidth === "0.8px" && box.left > 0;
+    return seen ? path.getAttribute("d").match(/[-\d.]+ [-\d.]+/g).length : 0;
+  }).reduce((sum, points) => sum + points, 0),
   words: [...svg.querySelectorAll("text")].filter(word => word.getBoundingClientRect().width > 0).length,
 }));
 const page = document.documentElement;
@@ -46,8 +34,6 @@ def opened(page, directory, *flags, script=DRAWN, before="", fragment=""):
 
     The script is the body of an async function; `before` is a whole script that runs ahead of it.
     """
-    if BROWSER is None:
-        pytest.skip("no Chromium or Chrome is installed")
     probed = directory / "probed.html"
     text = page.read_text(encoding="utf-8")
     probe = (
@@ -55,11 +41,11 @@ def opened(page, directory, *flags, script=DRAWN, before="", fragment=""):
         'seen => { document.getElementById("probe").textContent = JSON.stringify(seen); });</script>'
     )
     probed.write_text(text.replace("</body>", f"{probe}</body>"), encoding="utf-8")
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    argv = [BROWSER, *FLAGS, *sandbox, f"--user-data-dir={directory / 'profile'}", *flags]
-    done = subprocess.run(
-        [*argv, probed.as_uri() + fragment], capture_output=True, text=True, timeout=300, check=True
-    )
+    try:
+        argv = command(probed.as_uri() + fragment, directory / "profile", *FLAGS, *flags)
+    except TareError as error:
+        pytest.skip(str(error))
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=True)
     seen = re.search(r'<pre id="probe" hidden="">(.*?)</pre>', done.stdout, re.DOTALL)
     return json.loads(html.unescape(seen[1])), [
         line for line in done.stderr.splitlines() if ":CONSOLE" in line

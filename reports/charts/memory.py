@@ -1,17 +1,20 @@
 """What idle instances cost in host memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TypeAlias
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.transforms import offset_copy
 
 from reports.languages import gettext
-from reports.paint import BY_KIND, style
+from reports.paint import BY_KIND
 from reports.registry import Chart, marks, measured, panel
 from reports.series import Measure, Series, collect, lookup
-from reports.strip import LOG_FROM, by_part, points, sheet
+from reports.sheet import Block, Plot, sheet
+from reports.strip import LOG_FROM, by_part, points, strips
 from reports.units import quantity, scale
 from results import Run
 from results.vocabulary import find
@@ -19,34 +22,39 @@ from results.vocabulary import find
 _SLOPES = {"total": "marginal", "memavailable": "slope"}
 """What is measured over a number of instances, and the metric of the slope of the line through it."""
 _PARTS = "part"
-_LINES_HEIGHT = 3.0
-_LABEL_GAP = 0.075
+_LINES_HEIGHT = 2.6
+_LINES_FOOT = 0.5
+_WIDEST_TICKS = ("1,024 MiB",)
+_LABEL_GAP = 14.0
+_LABEL_APART = 0.075
+_Curves: TypeAlias = Mapping[str, Sequence[tuple[int, Series]]]
 
 
 def _draw(run: Run) -> Figure:
     found = measured(run, "memory")
-    strips = [panel(run, each) for each in found if each.metric not in (*_SLOPES, _PARTS)]
+    whole = [panel(run, each) for each in found if each.metric not in (*_SLOPES, _PARTS)]
     parts = [(each.title, series) for each in found if each.metric == _PARTS for series in collect(run, each)]
     counted = [
         measures
         for metric in _SLOPES
         if (measures := [each for each in found if each.metric == metric and each.phase.isdecimal()])
     ]
-    with mpl.rc_context(style()):
-        blocks = [(strips, 2), (by_part(gettext("Parts"), parts, marks), 1)]
-        drawn, below = sheet(blocks, [_LINES_HEIGHT] * len(counted))
-        for axes, measures in zip(below, counted, strict=True):
-            _density(axes, run, measures)
-        return drawn
+    lines = [_density(run, measures) for measures in counted]
+    return sheet(strips(whole, 2), strips(by_part(gettext("Parts"), parts, marks)), *lines)
 
 
-def _density(axes: Axes, run: Run, counted: list[Measure]) -> None:
+def _density(run: Run, counted: list[Measure]) -> Block:
     """One metric against the number of instances, a line through the medians."""
     curves: dict[str, list[tuple[int, Series]]] = {}
     for measure in sorted(counted, key=lambda measure: int(measure.phase)):
         for series in collect(run, measure):
             if series.samples:
-                curves.setdefault(series.label, []).append((int(measure.phase), series))
+                curves.setdefault(_with_slope(run, series), []).append((int(measure.phase), series))
+    draw = partial(_draw_density, curves=curves, counted=counted)
+    return [[Plot(_LINES_HEIGHT, draw, _WIDEST_TICKS, tuple(curves), foot=_LINES_FOOT, gap=_LABEL_GAP)]]
+
+
+def _draw_density(axes: Axes, curves: _Curves, counted: list[Measure]) -> None:
     entry = find("memory", counted[0].metric)
     axes.set_title(gettext(entry.meaning) if entry else counted[0].metric)
     axes.grid(visible=True, axis="both")
@@ -64,7 +72,7 @@ def _density(axes: Axes, run: Run, counted: list[Measure]) -> None:
         for count, series in curve:
             points(axes, [count] * len(series.samples), series.samples, series)
     _bytes_axis(axes, [value for curve in curves.values() for _, series in curve for value in series.samples])
-    _labels(axes, {_with_slope(run, curve[0][1]): curve for curve in curves.values()})
+    _labels(axes, curves)
 
 
 def _with_slope(run: Run, series: Series) -> str:
@@ -90,18 +98,18 @@ def _bytes_axis(axes: Axes, values: Sequence[float]) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:g} {symbol}"))
 
 
-def _labels(axes: Axes, curves: dict[str, list[tuple[int, Series]]]) -> None:
+def _labels(axes: Axes, curves: _Curves) -> None:
     """Name each curve at its end, pushed apart where ends are close."""
     last = -1.0
     ends = {label: (curve[-1][0], curve[-1][1].estimate.value) for label, curve in curves.items()}
     for label, end in sorted(ends.items(), key=lambda item: item[1][1]):
-        last = max(axes.transLimits.transform(axes.transScale.transform([end]))[0][1], last + _LABEL_GAP)
+        last = max(axes.transLimits.transform(axes.transScale.transform([end]))[0][1], last + _LABEL_APART)
         colour = BY_KIND[curves[label][0][1].subject.kind].colour
         axes.annotate(
             label,
             end,
-            xytext=(1.03, last),
-            textcoords="axes fraction",
+            xytext=(1, last),
+            textcoords=offset_copy(axes.transAxes, axes.get_figure(root=True), _LABEL_GAP, units="points"),
             va="center",
             fontsize=7.5,
             color=colour,

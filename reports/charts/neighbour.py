@@ -1,16 +1,6 @@
 """What a noisy neighbour does to a service."""
 
-from matplotlib.figure import Figure
-
-from reports.registry import Chart, measured, panel
-from reports.strip import figure
-from results import Run
-
-
-def _draw(run: Run) -> Figure:
-    found = [measure for measure in measured(run, "neighbour") if measure.metric == "p99"]
-    return figure([panel(run, measure) for measure in found], columns=2)
-
+from reports.registry import Chart, panels
 
 CHART = Chart(
     scenario="neighbour",
@@ -21,7 +11,7 @@ CHART = Chart(
         "A service is asked every 5 ms whether or not it has answered, reads 64 KiB and writes 4 KiB to its "
         "disk. Beside it another instance of the same kind keeps all processors busy."
     ),
-    draw=_draw,
+    draw=lambda run: panels(run, "neighbour", columns=2),
     threats=(
         "The neighbour may use all processors, the victim one. A machine's answers are timed by its own "
         "clock. A disk shared with others moves by itself."

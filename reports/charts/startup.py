@@ -1,14 +1,13 @@
 """How long starting, running and removing an instance takes, and what of a machine's life takes it."""
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from reports.languages import gettext, noop
-from reports.paint import style
 from reports.registry import Chart, measured, panel
 from reports.series import Series, collect
-from reports.strip import by_part, sheet
-from reports.timeline import draw_timeline, timeline_height
+from reports.sheet import sheet
+from reports.strip import by_part, strips
+from reports.timeline import timeline
 from results import Run, Temperature
 
 _PARTS = "part"
@@ -25,14 +24,12 @@ def _draw(run: Run) -> Figure:
     whole = [panel(run, each) for each in found if each.metric != _PARTS]
     parts = [(each.title, series) for each in found if each.metric == _PARTS for series in collect(run, each)]
     moments = _moments(run)
-    with mpl.rc_context(style()):
-        drawn, above = sheet(
-            [(whole, 2), (by_part(gettext("Parts"), parts), 1)],
-            above=[timeline_height(moments)] if moments else [],
-        )
-        for axes in above:
-            draw_timeline(axes, gettext("From the start call on, by phase: medians"), moments)
-        return drawn
+    title = gettext("From the start call on, by phase: medians")
+    return sheet(
+        timeline(title, moments) if moments else (),
+        strips(whole, 2),
+        strips(by_part(gettext("Parts"), parts)),
+    )
 
 
 def _moments(run: Run) -> list[tuple[str, tuple[Series, ...]]]:

@@ -1,31 +1,46 @@
 "use strict";
-// Without this script the page shows every language, sorted as measured; nothing is out of reach.
+// Without this script the page is in its first language, sorted as measured; nothing is out of reach.
+
+const READ = ["aria-label", "data-label", "title"];
+const languages = JSON.parse(document.getElementById("languages")?.textContent ?? "{}");
+let said = null;
+
+// Every text of the page with what it is in the first language, but for those that are the same in all.
+function texts() {
+  const found = [];
+  const kinds = NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT;
+  const walker = document.createTreeWalker(document.body, kinds, (node) =>
+    node.nodeType === Node.ELEMENT_NODE && (node.hasAttribute("lang") || node.localName === "script")
+      ? NodeFilter.FILTER_REJECT
+      : NodeFilter.FILTER_ACCEPT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    if (node.nodeType === Node.TEXT_NODE) found.push(node);
+    else for (const name of READ) if (node.hasAttribute(name)) found.push(node.getAttributeNode(name));
+  }
+  return found.map((node) => [node, node.nodeValue, node.nodeValue.trim().replace(/\s+/g, " ")]);
+}
 
 function show(code) {
-  for (const part of document.querySelectorAll("[data-code]")) {
-    part.hidden = part.dataset.code !== code;
-    if (!part.hidden && part.dataset.title) {
-      document.documentElement.lang = part.lang;
-      document.title = part.dataset.title;
-    }
+  const { lang, title, texts: translated } = languages[code];
+  said ??= texts();
+  for (const [node, whole, text] of said) {
+    const wanted = text in translated ? whole.replace(whole.trim(), () => translated[text]) : whole;
+    if (node.nodeValue !== wanted) node.nodeValue = wanted;
   }
-  for (const link of document.querySelectorAll("[data-choose]")) {
-    link.setAttribute("aria-current", String(link.dataset.choose === code));
+  document.documentElement.lang = lang;
+  document.title = title;
+  for (const button of document.querySelectorAll("[data-choose]")) {
+    button.setAttribute("aria-current", String(button.dataset.choose === code));
   }
 }
 
 function reveal() {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (!target) return;
-  const part = target.closest("[data-code]");
-  if (part) show(part.dataset.code);
   const folded = target.closest("details");
   if (folded) folded.open = true;
   target.scrollIntoView();
-}
-
-function words(table) {
-  return JSON.parse(table.closest("[data-words]").dataset.words);
 }
 
 function key(cell) {
@@ -55,7 +70,7 @@ function makeSortable(table) {
     if ("unsorted" in head.dataset) return;
     const button = document.createElement("button");
     button.type = "button";
-    button.title = words(table).sort;
+    button.title = document.body.dataset.sort;
     button.append(...head.childNodes);
     head.append(button);
     button.addEventListener("click", () => {
@@ -72,7 +87,7 @@ function makeFilterable(table) {
   const input = document.createElement("input");
   label.className = "filter";
   input.type = "search";
-  label.append(words(table).filter, " ", input);
+  label.append(document.body.dataset.filter, " ", input);
   table.closest(".scroll").before(label);
   input.addEventListener("input", () => {
     const wanted = input.value.trim().toLowerCase();
@@ -89,16 +104,14 @@ for (const table of document.querySelectorAll("table[data-sort]")) {
   makeSortable(table);
   if (table.rows.length > 12) makeFilterable(table);
 }
-const codes = [...document.querySelectorAll("[data-title]")].map((part) => part.dataset.code);
-if (codes.length > 1) {
-  const wished = navigator.languages.map((tag) => tag.split("-")[0]);
-  show(wished.find((code) => codes.includes(code)) || codes[0]);
-  for (const link of document.querySelectorAll("[data-choose]")) {
-    link.addEventListener("click", (event) => {
-      event.preventDefault();
-      show(link.dataset.choose);
-    });
+const codes = Object.keys(languages);
+if (codes.length) {
+  document.querySelector(".languages").hidden = false;
+  for (const button of document.querySelectorAll("[data-choose]")) {
+    button.addEventListener("click", () => show(button.dataset.choose));
   }
+  const wished = navigator.languages.map((tag) => tag.split("-")[0]);
+  show(wished.find((code) => codes.includes(code)) ?? codes[0]);
 }
 addEventListener("hashchange", reveal);
 reveal();

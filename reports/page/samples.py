@@ -23,8 +23,8 @@ class Listing:
     passes: tuple[tuple[int, str], ...]
 
 
-def anchors(run: Run, prefix: str) -> Anchors:
-    """An id for all samples of each measure and subject; they begin with the prefix."""
+def anchors(run: Run) -> Anchors:
+    """An id for all samples of each measure and subject; short, as every number of the page names one."""
     found = [
         (measure, series.subject.name)
         for chart in charts_for(run)
@@ -32,7 +32,7 @@ def anchors(run: Run, prefix: str) -> Anchors:
         for series in collect(run, measure)
         if series.samples
     ]
-    return {key: f"{prefix}samples-{number}" for number, key in enumerate(found, start=1)}
+    return {key: f"s{number}" for number, key in enumerate(found, start=1)}
 
 
 def listings(run: Run, scenario: str, ids: Anchors) -> tuple[Listing, ...]:

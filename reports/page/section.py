@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from reports.languages import gettext
 from reports.literature import Published, published
+from reports.page.figures import place
 from reports.page.samples import Anchors, Listing, listings
 from reports.registry import Chart, charts_for, measured
 from reports.series import Measure, Series, collect, value
-from reports.svg import inline
 from reports.table import Table
 from reports.units import interval, times, times_interval
 from results import Better, Kind, Record, Run
@@ -51,14 +51,17 @@ class Facts:
 
 @dataclass(frozen=True)
 class Section:
-    """What the page shows of one scenario; `glossary` translates a chart that had to be drawn in English."""
+    """What the page shows of one scenario.
+
+    `chart` keeps its place; `glossary` translates one that had to be drawn in English.
+    """
 
     scenario: str
     title: str
     question: str
     method: str
     threats: str
-    svg: str
+    chart: str
     glossary: tuple[tuple[str, str], ...]
     published: tuple[tuple[int, Published], ...]
     groups: tuple[tuple[str, tuple[Line, ...]], ...]
@@ -70,12 +73,15 @@ class Section:
     failures: tuple[Record, ...]
 
 
-def sections(run: Run, table: Table, ids: Anchors, prefix: str) -> tuple[Section, ...]:
-    """A section for every scenario of the run, in the order of the report; ids begin with the prefix."""
-    return tuple(_section(run, table, chart, ids, prefix) for chart in charts_for(run))
+def sections(run: Run, table: Table, ids: Anchors, *, alone: bool) -> tuple[Section, ...]:
+    """A section for every scenario of the run, in the order of the report.
+
+    With the language alone in its page, the charts may have to be drawn in English and get a glossary.
+    """
+    return tuple(_section(run, table, chart, ids, alone=alone) for chart in charts_for(run))
 
 
-def _section(run: Run, table: Table, chart: Chart, ids: Anchors, prefix: str) -> Section:
+def _section(run: Run, table: Table, chart: Chart, ids: Anchors, *, alone: bool) -> Section:
     found = measured(run, chart.scenario)
     groups = tuple((measure.title, _lines(collect(run, measure), table, ids)) for measure in found)
     return Section(
@@ -84,8 +90,8 @@ def _section(run: Run, table: Table, chart: Chart, ids: Anchors, prefix: str) ->
         question=gettext(chart.question),
         method=gettext(chart.method),
         threats=gettext(chart.threats),
-        svg=inline(chart.drawn(run), f"{prefix}{chart.scenario}", chart.alt(run)) if found else "",
-        glossary=chart.glossary(run),
+        chart=place(chart.scenario) if found else "",
+        glossary=chart.glossary(run) if alone else (),
         published=published(chart.scenario),
         groups=groups,
         has_host=any(line.kind is Kind.HOST for _, lines in groups for line in lines),

@@ -21,14 +21,14 @@ class Entry:
 
 def render(runs: Sequence[tuple[str, Run]], languages: Sequence[Language]) -> str:
     """The page of several runs, each under a name, as text; each has its own page in NAME.html beside it."""
-    return page([_spoken(runs, one, "" if one is languages[0] else f"{one.code}-") for one in languages])
+    return page([_spoken(runs, one) for one in languages])
 
 
-def _spoken(runs: Sequence[tuple[str, Run]], language: Language, prefix: str) -> Body:
+def _spoken(runs: Sequence[tuple[str, Run]], language: Language) -> Body:
     with speaking(language):
         entries = [Entry(run, comparison(run), name, f"{name}.html") for name, run in runs]
         title = gettext("Container or virtual machine? {count} runs").format(count=len(entries))
-        return body("several.html", title, at=prefix, several=entries, measures=_measures(entries))
+        return body("several.html", title, several=entries, measures=_measures(entries))
 
 
 def _measures(entries: Sequence[Entry]) -> list[tuple[str, list[tuple[Entry, Evidence]]]]:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from reports.paint import BY_KIND, FAINT, INK, style
-from reports.strip import WIDTH, beside
+from reports.sheet import WIDTH, beside
 from reports.trends.changes import Found, label
 from reports.units import quantity
 from results import Kind

@@ -2,15 +2,15 @@
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from reports.fonts import drawable
 from reports.languages import Language, gettext, speaking, spoken
 from reports.page import Body, body, page
 from reports.page.download import Download, packed
+from reports.page.figures import Drawing, figure_texts, figures, place
 from reports.registry import chart_of
-from reports.svg import inline
 from reports.trends import History
 from reports.trends.changes import Found, by_run, found, headlines, label, title
 from reports.trends.chart import LEAST, Panel, figure
@@ -29,12 +29,12 @@ _KINDS = list(Kind)
 
 @dataclass(frozen=True)
 class Section:
-    """One scenario: its charts, and what they say in English where they could only be drawn in that."""
+    """One scenario: the place of its chart, and what that says where it could only be drawn in English."""
 
     scenario: str
     title: str
     question: str
-    svg: str
+    chart: str
     glossary: tuple[tuple[str, str], ...]
 
 
@@ -51,39 +51,46 @@ class Line:
 
 def render(history: History, languages: Sequence[Language]) -> str:
     """The page in one or more languages, as text."""
-    bodies = [_spoken(history, one, "" if one is languages[0] else f"{one.code}-") for one in languages]
-    return page(bodies, downloads=[_download(history)])
+    first, *others = languages
+    with speaking(first):
+        drawn = figures(_drawings(history, drawable()))
+        bodies = [_body(history, drawn.texts, alone=not others)]
+    for other in others:
+        with speaking(other):
+            bodies.append(_body(history, figure_texts(_drawings(history, other)), alone=False))
+    return page(bodies, drawn)
 
 
-def _spoken(history: History, language: Language, prefix: str) -> Body:
-    with speaking(language):
-        points = found(history.trends)
-        told = headlines(history, points)
-        scenarios = sorted(
-            {trend.identity.scenario: None for trend in history.trends},
-            key=lambda scenario: chart_of(scenario).order,
-        )
-        made = body(
-            "trends.html",
-            gettext("What changed over time? {profile} runs of {machine}").format(
-                profile=history.profile, machine=history.machine
-            ),
-            at=prefix,
-            history=history,
-            link=_link,
-            verdict=_verdict(history, points),
-            headlines=told[:_TOLD],
-            untold=len(told[_TOLD:]),
-            changes=by_run(points),
-            changed={run.id: len(having) for run, having in by_run(points)},
-            sections=[_section(history, scenario, prefix) for scenario in scenarios],
-            groups=[(gettext(chart_of(scenario).title), _lines(history, scenario)) for scenario in scenarios],
-            base=RUNS,
-            least=LEAST_RUNS,
-            reach=f"{LEAST:.0%}",
-            further=_FURTHER,
-        )
-        return replace(made, inside=gettext("The number of every run and series is inside this page."))
+def _body(history: History, charts: tuple[str, ...], *, alone: bool) -> Body:
+    points = found(history.trends)
+    told = headlines(history, points)
+    scenarios = _scenarios(history)
+    return body(
+        "trends.html",
+        gettext("What changed over time? {profile} runs of {machine}").format(
+            profile=history.profile, machine=history.machine
+        ),
+        charts=charts,
+        history=history,
+        link=_link,
+        verdict=_verdict(history, points),
+        headlines=told[:_TOLD],
+        untold=len(told[_TOLD:]),
+        changes=by_run(points),
+        changed={run.id: len(having) for run, having in by_run(points)},
+        sections=[_section(history, scenario, alone=alone) for scenario in scenarios],
+        groups=[(gettext(chart_of(scenario).title), _lines(history, scenario)) for scenario in scenarios],
+        base=RUNS,
+        least=LEAST_RUNS,
+        reach=f"{LEAST:.0%}",
+        further=_FURTHER,
+        downloads=[_download(history)],
+    )
+
+
+def _scenarios(history: History) -> list[str]:
+    found = {trend.identity.scenario: None for trend in history.trends}
+    return sorted(found, key=lambda scenario: chart_of(scenario).order)
 
 
 def _link(run: Summary) -> str:
@@ -104,31 +111,32 @@ def _verdict(history: History, points: Sequence[Found]) -> str:
     )
 
 
-def _section(history: History, scenario: str, prefix: str) -> Section:
+def _section(history: History, scenario: str, *, alone: bool) -> Section:
+    """Of a language alone in its page, charts may have to be drawn in English and get a glossary."""
+    chart = chart_of(scenario)
+    glossary: tuple[tuple[str, str], ...] = ()
+    if alone and drawable() is not spoken():
+        measures = [rows[0].identity for rows in _shown(history, scenario)]
+        with speaking(drawable()):
+            drawn = [title(measure) for measure in measures]
+        glossary = tuple(zip(drawn, (title(measure) for measure in measures), strict=True))
+    return Section(scenario, gettext(chart.title), gettext(chart.question), place(scenario), glossary)
+
+
+def _drawings(history: History, language: Language) -> Iterator[Drawing]:
+    """The charts with their texts in a language, and what is told of them in the spoken one."""
+    for scenario in _scenarios(history):
+        shown = _shown(history, scenario)
+        with speaking(language):
+            drawn = figure([Panel(title(rows[0].identity), rows) for rows in shown], history.runs)
+        yield scenario, drawn, _alternative(gettext(chart_of(scenario).title), shown)
+
+
+def _shown(history: History, scenario: str) -> list[tuple[Trend, ...]]:
+    """What is drawn of a scenario: its main measure of all, and of others that changed some series."""
     trends = [trend for trend in history.trends if trend.identity.scenario == scenario]
     kinds = {name: _KINDS.index(kind) for run in history.runs for name, kind in run.kinds.items()}
     trends.sort(key=lambda trend: kinds.get(trend.identity.subject, len(_KINDS)))
-    chart = chart_of(scenario)
-    shown = _shown(history, trends)
-    with speaking(drawable()):
-        panels = [Panel(title(rows[0].identity), rows) for rows in shown]
-        drawn = figure(panels, history.runs)
-    glossary = (
-        ()
-        if drawable() is spoken()
-        else tuple((panel.title, title(panel.rows[0].identity)) for panel in panels)
-    )
-    return Section(
-        scenario,
-        gettext(chart.title),
-        gettext(chart.question),
-        inline(drawn, f"{prefix}{scenario}", _alternative(gettext(chart.title), shown)),
-        glossary,
-    )
-
-
-def _shown(history: History, trends: Sequence[Trend]) -> list[tuple[Trend, ...]]:
-    """What is drawn of a scenario: its main measure of all, and of others that changed some series."""
     measures: dict[object, list[Trend]] = {}
     for trend in trends:
         if history.is_main(trend) or trend.changes:

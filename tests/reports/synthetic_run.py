@@ -53,7 +53,6 @@ _FACTS = (
     ("portability", "bytes-to-move", "B", 1.1 * MIB, 13.2 * MIB),
     ("portability", "couplings", "1", 3, 4),
 )
-_NOT_DRAWN = {("neighbour", "request")}
 _KINDS = {subject.name: subject.kind for subject in SUBJECTS}
 
 
@@ -113,7 +112,7 @@ def synthetic_run(accelerator: str = "tcg", passes: int = 3, samples: int = 4, s
     add("vm-micro", "isolation", "shared-kernel", "bool", 0, noise=0, notes="6.1.0-40-amd64")
     given = {record.scenario for record in records} | {"own"}
     for metric in VOCABULARY:
-        if metric.scenario in given or (metric.scenario, metric.name) in _NOT_DRAWN:
+        if metric.scenario in given:
             continue
         for phase, _ in metric.phases or (("", ""),):
             values, noise = ((1.0, 0.0), 0) if metric.unit == "bool" else ((2.0, 3.0), 0.06)

@@ -3,9 +3,10 @@
 from importlib.resources import files
 
 import pytest
-from browser import DARK, opened
+from browser import opened
 
 import reports
+from reports.browser import DARK
 from reports.languages import language
 
 AXE = files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")

@@ -2,7 +2,9 @@
 
 from collections import Counter
 
-from browser import DARK, opened
+from browser import opened
+
+from reports.browser import DARK
 
 
 def test_every_sample_is_drawn_without_a_console_error(run, page, tmp_path):

@@ -41,10 +41,10 @@ def test_every_sample_is_drawn(run, drawn, scenario):
         len(series.samples) for measure in measured(run, scenario) for series in collect(run, measure)
     )
     points = [
-        use
-        for group in drawn[scenario].iter(f"{SVG}g")
-        if "stroke-width: 0.8" in group.get("style", "") and "var(--grid)" not in group.get("style", "")
-        for use in group.findall(f"{SVG}use")
+        point
+        for path in drawn[scenario].iter(f"{SVG}path")
+        if "marker:" in path.get("style", "")
+        for point in re.findall(r"[-\d.]+ [-\d.]+", path.get("d"))
     ]
     assert len(points) == samples
 
@@ -62,6 +62,42 @@ def test_a_chart_can_stand_in_any_page(drawn, scenario):
         assert "".join(reference) in identities
     assert root.get("aria-label")
     assert any(element.text for element in root.iter(f"{SVG}text"))
+
+
+def test_a_row_is_the_distribution_function_of_its_samples(run):
+    records = (
+        Record("tarebox", "stop", "time", "s", Better.LOWER, pass_=1, samples=(0.3, 0.1)),
+        Record("tarebox", "stop", "time", "s", Better.LOWER, pass_=2, samples=(0.2, 0.4)),
+    )
+    (chart,) = charts_for(replace(run, records=records))
+    figure = chart.draw(replace(run, records=records))
+    (points,) = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+    assert list(points.get_xdata()) == [0.1, 0.2, 0.3, 0.4]
+    heights = list(points.get_ydata())
+    assert heights == sorted(heights, reverse=True)
+    assert sum(heights) == pytest.approx(0)
+
+
+def test_texts_do_not_overlap_their_neighbours(run):
+    """Row labels end where their plot begins, and values end before the next plot or the figure's edge."""
+    for chart in charts_for(run):
+        figure = chart.draw(run)
+        figure.canvas.draw()
+        for axes in figure.axes:
+            plot = axes.get_window_extent()
+            for text in axes.texts:
+                box = text.get_window_extent()
+                if text.get_horizontalalignment() == "right":
+                    assert 0 <= box.x0 <= box.x1 <= plot.x0, (chart.scenario, text.get_text())
+                elif box.x0 >= plot.x1:
+                    beyond = [other.get_window_extent().x0 for other in figure.axes if beside(axes, other)]
+                    assert box.x1 <= min(beyond, default=figure.bbox.x1), (chart.scenario, text.get_text())
+
+
+def beside(axes, other):
+    """Whether the other plot stands to the right in the same line."""
+    here, there = axes.get_position(), other.get_position()
+    return there.x0 > here.x1 and there.y0 == here.y0
 
 
 def test_emulated_machines_are_hollow_hatched_and_named_so(drawn):

@@ -1,8 +1,9 @@
 """What the page does when it is used: sorts, filters, changes its language, opens what a link leads to."""
 
-import pytest
 from browser import opened
 
+import reports
+from reports.browser import CHINESE
 from reports.languages import language
 
 SORTED = """
@@ -27,14 +28,18 @@ return [...table.tBodies].flatMap(group => [...group.rows])
   .filter(row => !row.classList.contains("group") && row.getBoundingClientRect().height > 0)
   .map(row => row.cells[0].textContent);
 """
-LANGUAGE = """
+LANGUAGE = r"""
 const seen = () => ({lang: document.documentElement.lang, title: document.title,
-  heads: [...document.querySelectorAll("h1, #data h2")].filter(head => head.checkVisibility())
-    .map(head => head.textContent)});
+  heads: [...document.querySelectorAll("h1, #data h2")].map(head => head.textContent),
+  chart: [...document.querySelectorAll("#startup figure text")].map(text => text.textContent),
+  label: document.querySelector("#startup figure svg").getAttribute("aria-label"),
+  button: document.querySelector("#startup th button").title,
+  rest: document.querySelector("#host dl").textContent});
 const before = seen();
 document.querySelector("[data-choose=zh]").click();
-return {before, after: seen(),
-  current: document.querySelector("[data-choose=zh]").getAttribute("aria-current")};
+const after = seen();
+document.querySelector("[data-choose=en]").click();
+return {before, after, again: seen(), hidden: document.querySelector(".languages").hidden};
 """
 OPENED = """
 const target = document.getElementById(location.hash.slice(1));
@@ -60,17 +65,38 @@ def test_a_table_is_filtered_by_what_is_typed(page, tmp_path):
 
 def test_the_language_is_changed_in_the_page(both, tmp_path):
     seen, console = opened(both, tmp_path, script=LANGUAGE)
+    before, after, texts = seen["before"], seen["after"], language("zh").texts
     assert console == []
-    assert seen["before"]["lang"] == "en"
-    assert seen["before"]["heads"] == ["Container or virtual machine?", "Data"]
-    assert seen["after"]["lang"] == "zh-Hans"
-    texts = language("zh").texts
-    assert seen["after"]["heads"] == [texts["Container or virtual machine?"], texts["Data"]]
-    assert seen["after"]["title"].startswith(texts["Container or virtual machine?"])
-    assert seen["current"] == "true"
+    assert not seen["hidden"]
+    assert before["lang"] == "en"
+    assert before["heads"] == ["Container or virtual machine?", "Data"]
+    assert after["lang"] == "zh-Hans"
+    assert after["heads"] == [texts["Container or virtual machine?"], texts["Data"]]
+    assert after["title"].startswith(texts["Container or virtual machine?"])
+    assert "Start call to first output" in before["chart"]
+    assert texts["Start call to first output"] in after["chart"]
+    assert after["label"].startswith(texts["Startup"])
+    assert after["button"] == texts["Sort by this column"]
+    assert after["rest"] == before["rest"]
+    assert seen["again"] == before
 
 
-@pytest.mark.parametrize("anchor", ["samples-3", "zh-samples-3"])
-def test_a_link_to_samples_opens_them(both, tmp_path, anchor):
-    seen, _ = opened(both, tmp_path, script=OPENED, fragment=f"#{anchor}")
+def test_a_reader_of_chinese_gets_it_at_once(both, tmp_path):
+    script = "return [document.documentElement.lang, document.querySelector('h1').textContent];"
+    seen, _ = opened(both, tmp_path, CHINESE, script=script)
+    assert seen == ["zh-Hans", language("zh").texts["Container or virtual machine?"]]
+
+
+def test_what_is_changed_in_the_page_is_what_a_page_of_its_own_says(lean, both, tmp_path):
+    (alone,) = reports.build([reports.Source(lean)], tmp_path, languages=[language("zh")])
+    script = """document.querySelector("[data-choose=zh]")?.click();
+document.querySelectorAll("script, .languages, .downloads").forEach(part => part.remove());
+return [...document.body.innerText.split("\\n")].map(line => line.trim()).filter(Boolean);"""
+    changed, _ = opened(both, tmp_path, script=script)
+    own, _ = opened(alone, tmp_path, script=script)
+    assert changed == own
+
+
+def test_a_link_to_samples_opens_them(both, tmp_path):
+    seen, _ = opened(both, tmp_path, script=OPENED, fragment="#s3")
     assert seen == {"open": True, "visible": True}

@@ -168,10 +168,31 @@ def test_nested_facts_are_lines():
 
 
 def test_every_number_leads_to_its_samples(run, text, outline):
-    links = [link[1:] for link in outline.links if link.startswith("#samples-")]
-    assert {ident for ident in outline.ids if ident.startswith("samples-")} == set(links)
+    links = {link[1:] for link in outline.links if re.fullmatch(r"#s\d+", link)}
+    assert {ident for ident in outline.ids if re.fullmatch(r"s\d+", ident)} == links
     record = next(record for record in run.records if record.metric == "host-cpu" and record.samples)
     assert f"{record.samples[0]:.6g}" in text
+
+
+@pytest.mark.parametrize("place", ["comparison", "ratios", "startup", "cpu", "deploy"])
+def test_every_number_of_the_tables_is_a_link_to_samples(text, place):
+    part = text[text.index(f' id="{place}"') :]
+    table = part[part.index("<tbody>") : part.index("</table>")]
+    cells = re.findall(r'(?s)<tr class="evidence">(.*?)</tr>', table) or re.findall(
+        r'(?s)<td class="number.*?</td>', table
+    )
+    assert len(cells) > 5
+    for cell in cells:
+        bare = re.sub(r'(?s)<th.*?</th>|<a href="#s\d+">.*?</a>|<abbr.*?</abbr>|<[^>]+>', "", cell)
+        assert not bare.strip(" \n\N{EN DASH}"), cell
+
+
+def test_a_ratio_leads_to_the_samples_of_what_is_compared(text):
+    row = text[text.index(">Start to first output<") :]
+    row = row[: row.index("</tr>")]
+    container, vm, *ratio = (re.findall(r'href="#(s\d+)"', cell) for cell in row.split("<td")[1:])
+    assert set(container) != set(vm)
+    assert set(ratio[0]) == set(vm)
 
 
 def test_ratios_are_coloured_by_what_is_better(text):

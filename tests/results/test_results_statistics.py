@@ -1,12 +1,54 @@
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from results import ResultsError
-from results.statistics import Estimate, median, ratio, shift, slope
+from results.statistics import CONFIDENCE, RESAMPLES, Estimate, median, ratio, shift, slope
 
 positive = st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=12)
+passes = st.lists(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=7), min_size=2, max_size=6)
+
+
+def drawn_medians(passes, draws, generator):
+    """The medians of resamples, each drawn and looked at in full."""
+    sizes = np.array([len(part) for part in passes])
+    width = sizes.max()
+    table = np.array([[*part, *[np.nan] * (width - len(part))] for part in passes])
+    drawn = sizes[draws][..., np.newaxis]
+    values = table[draws[..., np.newaxis], (generator.random((*draws.shape, width)) * drawn).astype(int)]
+    values[np.arange(width) >= drawn] = np.nan
+    return np.nanmedian(values.reshape(len(draws), -1), axis=1)
+
+
+def interval_of(resampled):
+    return tuple(np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]))
+
+
+def draws_of(passes, generator):
+    return generator.integers(len(passes), size=(RESAMPLES, len(passes)))
+
+
+@settings(max_examples=25)
+@given(passes)
+def test_a_median_is_that_of_resamples_drawn_in_full(passes):
+    draws = draws_of(passes, np.random.default_rng(7))
+    found = median(dict(enumerate(passes)))
+    if found.n >= 3:
+        wanted = interval_of(drawn_medians(passes, draws, np.random.default_rng(7)))
+        assert (found.low, found.high) == pytest.approx(wanted, rel=1e-12)
+
+
+@settings(max_examples=25)
+@given(passes, passes)
+def test_a_ratio_is_that_of_resamples_drawn_in_full(above, below):
+    above, below = (sides[: min(len(above), len(below))] for sides in (above, below))
+    generator = np.random.default_rng(7)
+    draws = draws_of(above, generator)
+    wanted = drawn_medians(above, draws, generator) / drawn_medians(below, draws, generator)
+    found = ratio(dict(enumerate(above)), dict(enumerate(below)))
+    if found.n >= 3:
+        assert (found.low, found.high) == pytest.approx(interval_of(wanted), rel=1e-12)
 
 
 def coverage(truth, estimate, repeats=200):
