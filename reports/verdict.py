@@ -18,6 +18,12 @@ EMULATED = noop(
 _NAMED = 3
 """Subjects of one scenario that are named; of more their number is told."""
 
+_CHECKS = (
+    *(noop("governor"), noop("turbo"), noop("smt"), noop("clock"), noop("heat"), noop("virtualised")),
+    *(noop("load"), noop("others"), noop("steal"), noop("swap"), noop("swapping")),
+)
+"""What is looked at of a host, as the results name it."""
+
 
 def floor(run: Run) -> str:
     """How far one subject lies from itself, asked again, in one sentence; nothing without this control."""
@@ -37,7 +43,7 @@ def noise(run: Run) -> str:
     if not run.noisy:
         return ""
     told = gettext("The host was not quiet ({checks}): intervals are wider than they could be.")
-    return told.format(checks=listed(run.noisy))
+    return told.format(checks=listed([gettext(check) for check in run.noisy]))
 
 
 def overhead(run: Run) -> str:
