@@ -130,7 +130,7 @@ PROFILES = {
             work=10,
             instances=(1, 2, 4),
             target=0.05,
-            budget=4.5 * 60,
+            budget=5.25 * 60,
             leaves_out=_WHOLE_SYSTEMS
             | _BOOTED_BEFORE
             | _FURTHER_PEERS
