@@ -1,11 +1,11 @@
 """A control group that has only some CPUs, whatever affinity a process in it asks for; see cpuset(7)."""
 
-import fcntl
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
+from bench.alone import alone
 from runtime.cgroups import files, tree
 from runtime.cgroups.hierarchy import mounted
 from runtime.errors import CgroupError
@@ -46,7 +46,7 @@ def restrict_below(parent: str, name: str, cpus: Iterable[int]) -> None:
         CgroupError: it can't be made or restricted.
     """
     path, control = f"{parent}/{name}", f"{parent}/cgroup.subtree_control"
-    with _alone(parent):
+    with alone(parent):
         tree.make(path, parent)
         if "cpuset" not in files.read(control).split():
             # Marked before, so that who is killed in between is cleaned up after.
@@ -61,7 +61,7 @@ def take_back(parent: str) -> bool:
 
     It is left to who had it handed down before us, and as long as a group uses it, whoever made that.
     """
-    with suppress(CgroupError), _alone(parent):
+    with suppress(CgroupError), alone(parent):
         if _MARK not in os.listxattr(parent) or _is_used(parent):
             return False
         files.write(f"{parent}/cgroup.subtree_control", "-cpuset")
@@ -77,14 +77,3 @@ def _set(path: str, cpus: Iterable[int]) -> None:
 def _is_used(parent: str) -> bool:
     values = (path for name in ("cpuset.cpus", "cpuset.mems") for path in Path(parent).glob(f"*/{name}"))
     return any(files.read_if_there(str(path)).strip() for path in values)
-
-
-@contextmanager
-def _alone(directory: str) -> Iterator[None]:
-    """No other process of ours is at it meanwhile (flock(2))."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

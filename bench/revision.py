@@ -4,17 +4,16 @@ Dependencies are those of the running environment where that has all that the re
 have the same then, and a revision is built in seconds. Otherwise pip gets them.
 """
 
-import fcntl
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import lending
+from bench.alone import alone
 from results.files import write
 from tare.errors import TareError, UsageError
 from tare.state import State
@@ -78,7 +77,7 @@ def built(state: State, repository: Path, commit: str) -> Revision:
         TareError: it can't be built; what pip says is kept, and named.
     """
     revision = Revision(commit, state.directory(REVISIONS, commit))
-    with _alone(revision.directory):
+    with alone(revision.directory):
         mark = revision.directory / _BUILT
         if not _is_current(mark):
             mark.unlink(missing_ok=True)
@@ -133,13 +132,3 @@ def _variables() -> dict[str, str]:
 
 def _git(repository: Path, *argv: str) -> "subprocess.CompletedProcess[bytes]":
     return subprocess.run(("git", "-C", str(repository), *argv), capture_output=True, check=False)
-
-
-@contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
