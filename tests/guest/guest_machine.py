@@ -18,7 +18,7 @@ from vm_baseline import Accelerator, Hypervisor, Machine, MachineSpec, find_kern
 PROJECT = "/project"
 _ROOT = Path(__file__).parents[2]
 _COPIED = (
-    *("tare", "runtime", "bench/__init__.py", "bench/cpuset.py"),
+    *("tare", "runtime", "bench/__init__.py", "bench/alone.py", "bench/cpuset.py"),
     *("tests/guest", "tests/oci/oci_bundle.py"),
 )
 _ENVIRONMENT = {
