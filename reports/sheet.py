@@ -6,15 +6,14 @@ Matplotlib's own layouts draw everything once more to find that out.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import matplotlib as mpl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
-from matplotlib.transforms import offset_copy
 
+from reports.area import POINTS, Area
 from reports.fonts import families
 from reports.paint import INK, Paint, style
 
@@ -27,7 +26,6 @@ GAP = 5.0
 _HEAD = 0.33
 _LABEL_SIZE = 8.0
 _VALUE_SIZE = 7.5
-_POINTS = 72.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Plot:
     """
 
     height: float
-    draw: Callable[[Axes], None]
+    draw: Callable[[Area], None]
     labels: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     foot: float = FOOT
@@ -74,38 +72,24 @@ def sheet(*blocks: Block) -> Figure:
                 for column, plot in enumerate(line):
                     if plot:
                         at = left + column * (width + right)
-                        place = (at / WIDTH, bottom / height, width / WIDTH, tall / height)
-                        plot.draw(figure.add_axes(place))
+                        plot.draw(Area(figure, *(POINTS * side for side in (at, bottom, width, tall))))
                 top = bottom - _foot(line)
         return figure
 
 
-def without_names(axes: Axes) -> None:
-    """Spare matplotlib the search for places of axis labels that there are none of."""
-    axes.yaxis.set_visible(False)
-    axes.xaxis.set_label_coords(0, 0)
-
-
-def label(axes: Axes, row: int, text: str) -> None:
+def label(area: Area, row: int, text: str) -> None:
     """Write a text at the left edge of a row."""
-    _write(axes, (0, row), -GAP, text, INK, _LABEL_SIZE)
+    _write(area, area.left - GAP, row, text, INK, fontsize=_LABEL_SIZE, ha="right")
 
 
-def beside(axes: Axes, row: int, text: str, paint: Paint) -> None:
+def beside(area: Area, row: int, text: str, paint: Paint) -> None:
     """Write a text at the right edge of a row."""
-    _write(axes, (1, row), GAP, text, paint, _VALUE_SIZE)
+    _write(area, area.right + GAP, row, text, paint, fontsize=_VALUE_SIZE, ha="left")
 
 
-def _write(axes: Axes, place: tuple[float, float], gap: float, text: str, paint: Paint, size: float) -> None:
-    axes.text(
-        *place,
-        text,
-        transform=offset_copy(axes.get_yaxis_transform(), axes.get_figure(root=True), gap, units="points"),
-        horizontalalignment="right" if gap < 0 else "left",
-        verticalalignment="center_baseline",
-        fontsize=size,
-        color=paint.colour,
-    )
+def _write(area: Area, x: float, row: int, text: str, paint: Paint, **look: Any) -> None:
+    (y,) = area.up(row)
+    area.write(x, y, text, va="center_baseline", color=paint.colour, **look)
 
 
 def _tallest(line: Sequence[Plot | None]) -> float:
@@ -119,7 +103,7 @@ def _foot(line: Sequence[Plot | None]) -> float:
 def _room(texts: Iterable[str], size: float, gap: float) -> float:
     """Inches that the widest of the texts takes, with the gap before it and as much behind."""
     family = tuple(families())
-    return (max((_width(text, size, family) for text in texts), default=0.0) + 2 * gap) / _POINTS
+    return (max((_width(text, size, family) for text in texts), default=0.0) + 2 * gap) / POINTS
 
 
 @cache

@@ -9,15 +9,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeGuard
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
+from reports.area import Area, Scale
 from reports.languages import gettext
 from reports.paint import BY_KIND, FAINT
 from reports.series import Measure, Series
-from reports.sheet import Block, Plot, beside, label, sheet, without_names
+from reports.sheet import Block, Plot, beside, label, sheet
 from reports.units import quantity, scale, with_symbol
 from results import Kind
 
@@ -115,76 +114,64 @@ def spread(panels: Sequence[Panel], panel: Panel) -> tuple[float, float]:
     return min(values, default=0.0), max(values, default=0.0)
 
 
-def _draw(axes: Axes, panel: Panel, reach: tuple[float, float], *, labelled: bool) -> None:
+def _draw(area: Area, panel: Panel, reach: tuple[float, float], *, labelled: bool) -> None:
     """Draw one panel over the values it must reach; the medians stand in numbers at its right edge."""
-    axes.set_title(panel.title)
-    axes.set_ylim(len(panel.rows) - 0.5, -0.5)
-    without_names(axes)
+    area.title(panel.title)
+    area.y = Scale(len(panel.rows) - 0.5, -0.5)
     if panel.series:
-        set_axis(axes, panel.series[0].measure.unit, *reach)
+        set_axis(area, panel.series[0].measure.unit, *reach)
     else:
-        axes.set_xticks([])
+        area.ticks_below(())
     for row, (name, series) in enumerate(panel.rows):
         if labelled:
-            label(axes, row, name)
-        beside(axes, row, _told(series), BY_KIND[series.subject.kind] if _has(series) else FAINT)
+            label(area, row, name)
+        beside(area, row, _told(series), BY_KIND[series.subject.kind] if _has(series) else FAINT)
     alike: dict[tuple[Kind, str | None], list[tuple[int, Series]]] = {}
     for row, (_, series) in enumerate(panel.rows):
         if _has(series):
             alike.setdefault((series.subject.kind, series.accelerator), []).append((row, series))
     for rows in alike.values():
-        _rows(axes, rows)
+        _rows(area, rows)
     for name, value in panel.marks:
-        axes.axvline(value, color=FAINT.colour, linewidth=0.9, linestyle=":")
-        axes.annotate(
-            name,
-            (value, 0),
-            xycoords=axes.get_xaxis_transform(),
-            xytext=(2, 2),
-            textcoords="offset points",
-            fontsize=6.5,
-            color=FAINT.colour,
-        )
+        area.upright(value, color=FAINT.colour, linewidth=0.9, linestyle=":")
+        (x,) = area.across(value)
+        area.write(x + 2, area.bottom + 2, name, fontsize=6.5, color=FAINT.colour)
 
 
-def set_axis(axes: Axes, unit: str, low: float, high: float) -> None:
-    """Give a horizontal axis its scale and ticks; it is logarithmic where the values differ a lot."""
+def set_axis(area: Area, unit: str, low: float, high: float) -> None:
+    """Give a plot its horizontal scale and ticks; it is logarithmic where the values differ a lot."""
     if low > 0 and high / low > LOG_FROM:
-        base = 2 if unit == "B" else 10
-        axes.set_xscale("log", base=base)
-        axes.set_xlim(low / 1.6, high * 1.6)
-        axes.xaxis.set_major_locator(LogLocator(base=base, numticks=6))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value, unit)))
+        area.x = Scale(low / 1.6, high * 1.6, logarithmic=True)
+        ticks = LogLocator(base=2 if unit == "B" else 10, numticks=6)
+        found = ticks.tick_values(area.x.first, area.x.last)
+        area.ticks_below([(tick, quantity(tick, unit)) for tick in found])
         return
     if unit == "bool":
-        axes.set_xticks([0, 1], [gettext("no"), gettext("yes")])
-        axes.set_xlim(-0.04, 1.08)
+        area.x = Scale(-0.04, 1.08)
+        area.ticks_below([(0, gettext("no")), (1, gettext("yes"))])
         return
     factor, symbol = scale(max(abs(low), abs(high)), unit)
-    ticks = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10], integer=unit in ("1", "lines"))
-    first, last = min(0, low * 1.08), high * 1.08 if high > 0 else 1
-    found = (tick * factor for tick in ticks.tick_values(first / factor, last / factor))
-    axes.set_xticks([tick for tick in found if first <= tick <= last])
-    axes.set_xlim(first, last)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: with_symbol(f"{value / factor:g}", symbol)))
+    steps = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10], integer=unit in ("1", "lines"))
+    area.x = Scale(min(0, low * 1.08), high * 1.08 if high > 0 else 1)
+    found = steps.tick_values(area.x.first / factor, area.x.last / factor)
+    area.ticks_below([(tick * factor, with_symbol(f"{tick:g}", symbol)) for tick in found])
 
 
-def _rows(axes: Axes, rows: Sequence[tuple[int, Series]]) -> None:
+def _rows(area: Area, rows: Sequence[tuple[int, Series]]) -> None:
     """Draw series that look alike: as few artists as can be, since each of them takes time."""
     first = rows[0][1]
     colour = BY_KIND[first.subject.kind].colour
     for row, series in rows:
-        _interval(axes, row, series)
-    if axes.get_xscale() == "linear":
+        _interval(area, row, series)
+    if not area.x.logarithmic:
         alone = [(row, series) for row, series in rows if len(series.samples) == 1]
         bars = [((0, series.samples[0]), (row, row)) for row, series in alone]
-        _segments(axes, bars, color=(colour, 0.35), linewidth=4)
+        _segments(area, bars, color=(colour, 0.35), linewidth=4)
     x = [value for _, series in rows for value in sorted(series.samples)]
     y = [place for row, series in rows for place in _ranked(row, len(series.samples))]
-    points(axes, x, y, first)
+    points(area, x, y, first)
     medians = [((series.estimate.value,) * 2, (row - 0.4, row + 0.4)) for row, series in rows]
-    _segments(axes, medians, color=colour, linewidth=1.8)
+    _segments(area, medians, color=colour, linewidth=1.8)
 
 
 def _ranked(row: int, count: int) -> list[float]:
@@ -192,38 +179,35 @@ def _ranked(row: int, count: int) -> list[float]:
     return [row + _BAND * (0.5 - (index + 0.5) / count) for index in range(count)]
 
 
-def _interval(axes: Axes, row: int, series: Series) -> None:
+def _interval(area: Area, row: int, series: Series) -> None:
     estimate, colour = series.estimate, BY_KIND[series.subject.kind].colour
     if estimate.low is None or estimate.high is None:
         return
     emulated = series.accelerator == "tcg"
-    axes.add_patch(
-        Rectangle(
-            (estimate.low, row - 0.34),
-            estimate.high - estimate.low,
-            0.68,
-            facecolor="none" if emulated else (colour, 0.16),
-            edgecolor=(colour, 0.75),
-            linewidth=0.6,
-            hatch="////" if emulated else None,
-        )
+    area.rectangle(
+        (estimate.low, estimate.high),
+        (row - 0.34, row + 0.34),
+        facecolor="none" if emulated else (colour, 0.16),
+        edgecolor=(colour, 0.75),
+        linewidth=0.6,
+        hatch="////" if emulated else None,
     )
 
 
 def _segments(
-    axes: Axes, segments: Sequence[tuple[tuple[float, float], tuple[float, float]]], **look: Any
+    area: Area, segments: Sequence[tuple[tuple[float, float], tuple[float, float]]], **look: Any
 ) -> None:
     """Draw segments, each given by its two x and its two y, as one line with gaps."""
     x = [value for ends, _ in segments for value in (*ends, math.nan)]
     y = [value for _, ends in segments for value in (*ends, math.nan)]
     if segments:
-        axes.plot(x, y, solid_capstyle="butt", **look)
+        area.line(x, y, solid_capstyle="butt", **look)
 
 
-def points(axes: Axes, x: Sequence[float], y: Sequence[float], series: Series) -> None:
+def points(area: Area, x: Sequence[float], y: Sequence[float], series: Series) -> None:
     """Draw samples in the colour and shape of their subject's kind, hollow when emulated."""
     colour = BY_KIND[series.subject.kind].colour
-    axes.plot(
+    area.line(
         x,
         y,
         linestyle="none",

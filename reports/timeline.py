@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
-from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
+from reports.area import Area, Scale
 from reports.paint import BY_KIND, INK
 from reports.series import Series
-from reports.sheet import FOOT, Block, Plot, beside, label, without_names
+from reports.sheet import FOOT, Block, Plot, beside, label
 from reports.strip import set_axis
 from reports.units import quantity
 from results import Kind
@@ -34,30 +34,30 @@ def timeline(title: str, moments: _Moments) -> Block:
     return [[Plot(_ROW * len(rows), draw, labels=tuple(rows), values=told, foot=FOOT + _LEGEND)]]
 
 
-def _draw(axes: Axes, title: str, moments: _Moments, rows: Mapping[str, Series]) -> None:
+def _draw(area: Area, title: str, moments: _Moments, rows: Mapping[str, Series]) -> None:
     """Draw it; `rows` has the last moment of each subject."""
     places = {name: row for row, name in enumerate(rows)}
     values = [series.estimate.value for _, group in moments for series in group if series.samples]
-    axes.set_title(title)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    without_names(axes)
-    set_axis(axes, "s", min(values), max(values))
-    begins = dict.fromkeys(rows, axes.get_xlim()[0])
+    area.title(title)
+    area.y = Scale(len(rows) - 0.5, -0.5)
+    set_axis(area, "s", min(values), max(values))
+    begins = dict.fromkeys(rows, area.x.first)
     for (_, group), shade in zip(moments, _SHADES, strict=False):
         for series in group:
             if series.samples:
-                _bar(axes, places[series.label], begins[series.label], series, shade)
+                _bar(area, places[series.label], begins[series.label], series, shade)
                 begins[series.label] = series.estimate.value
     for name, series in rows.items():
-        label(axes, places[name], name)
-        beside(axes, places[name], quantity(series.estimate.value, "s"), BY_KIND[series.subject.kind])
-    axes.legend(
+        label(area, places[name], name)
+        beside(area, places[name], quantity(series.estimate.value, "s"), BY_KIND[series.subject.kind])
+    area.figure.legend(
         handles=[
             Patch(facecolor=(INK.colour, shade), edgecolor=INK.colour, linewidth=0.6, label=name)
             for (name, _), shade in zip(moments, _SHADES, strict=False)
         ],
         loc="upper left",
-        bbox_to_anchor=(0, 0),
+        bbox_to_anchor=(area.left, area.bottom),
+        bbox_transform=area.points,
         borderaxespad=2.6,
         ncols=len(moments),
         frameon=False,
@@ -70,13 +70,11 @@ def _rows(moments: _Moments) -> list[str]:
     return sorted(found, key=lambda label: list(Kind).index(found[label]))
 
 
-def _bar(axes: Axes, row: int, begin: float, series: Series, shade: float) -> None:
+def _bar(area: Area, row: int, begin: float, series: Series, shade: float) -> None:
     colour = BY_KIND[series.subject.kind].colour
-    axes.barh(
-        row,
-        max(series.estimate.value - begin, 0),
-        left=begin,
-        height=0.62,
+    area.rectangle(
+        (begin, max(series.estimate.value, begin)),
+        (row - 0.31, row + 0.31),
         facecolor=(colour, shade),
         edgecolor=colour,
         linewidth=0.6,

@@ -1,5 +1,5 @@
-"""Goals of the report of a run of the standard profile: made within 15 s of one core, in one language or both
-at most 5 MB, and loaded by a browser within 1 s.
+"""Goals of the report of a run of the standard profile: made within 15 s of one core and by the clock, in one
+language or both; at most 5 MB, and loaded by a browser within 1 s.
 """
 
 import re
@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -34,18 +35,19 @@ def test_report(benchmark: Any, tmp_path: Path, language: str) -> None:
     out = tmp_path / "page"
     make = [sys.executable, "-m", "bench.cli", "report", str(path), "-o", str(out), "--lang", language]
 
-    def build() -> float:
-        before = _seconds()
+    def build() -> tuple[float, float]:
+        before, began = _seconds(), perf_counter()
         subprocess.run(make, stdout=subprocess.DEVNULL, check=True)
-        return _seconds() - before
+        return _seconds() - before, perf_counter() - began
 
-    seconds = benchmark.pedantic(build)
+    seconds, passed = benchmark.pedantic(build)
     page = out / "index.html"
     size = page.stat().st_size
     loaded = min(_loaded(page, tmp_path / str(number)) for number in range(_LOADS))
     print(
-        f"\nreport, --lang {language}, of {len(run.records)} records: {seconds:.1f} s of one core;"
-        f" goal at most {_LONGEST:g} s: {_met(seconds <= _LONGEST)}"
+        f"\nreport, --lang {language}, of {len(run.records)} records: {seconds:.1f} s of one core,"
+        f" {passed:.1f} s by the clock; goal at most {_LONGEST:g} s of both:"
+        f" {_met(max(seconds, passed) <= _LONGEST)}"
         f"\nits page: {size / 1e6:.2f} MB; goal at most {_LARGEST / 1e6:g} MB: {_met(size <= _LARGEST)}"
         f"\nloaded and laid out: {loaded:.2f} s, the best of {_LOADS}; goal less than {_SLOWEST:g} s:"
         f" {_met(loaded < _SLOWEST)}"

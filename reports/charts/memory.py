@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
-from matplotlib.transforms import offset_copy
+from matplotlib.ticker import LogLocator, MaxNLocator
 
+from reports.area import Area, Scale
 from reports.languages import gettext
-from reports.paint import BY_KIND
+from reports.paint import BY_KIND, FAINT
 from reports.registry import Chart, marks, measured, panel
 from reports.series import Measure, Series, collect, lookup
 from reports.sheet import Block, Plot, sheet
@@ -26,7 +25,9 @@ _LINES_HEIGHT = 2.6
 _LINES_FOOT = 0.5
 _WIDEST_TICKS = ("1,024 MiB",)
 _LABEL_GAP = 14.0
-_LABEL_APART = 0.075
+_LABEL_APART = 14.0
+_NAME_GAP = 19.0
+_MARGIN = 0.05
 _Curves: TypeAlias = Mapping[str, Sequence[tuple[int, Series]]]
 
 
@@ -54,15 +55,14 @@ def _density(run: Run, counted: list[Measure]) -> Block:
     return [[Plot(_LINES_HEIGHT, draw, _WIDEST_TICKS, tuple(curves), foot=_LINES_FOOT, gap=_LABEL_GAP)]]
 
 
-def _draw_density(axes: Axes, curves: _Curves, counted: list[Measure]) -> None:
+def _draw_density(area: Area, curves: _Curves, counted: list[Measure]) -> None:
     entry = find("memory", counted[0].metric)
-    axes.set_title(gettext(entry.meaning) if entry else counted[0].metric)
-    axes.grid(visible=True, axis="both")
-    axes.set_xticks(sorted({int(measure.phase) for measure in counted}))
-    axes.set_xlabel(gettext("instances"))
+    area.title(gettext(entry.meaning) if entry else counted[0].metric)
+    _counts_axis(area, sorted({int(measure.phase) for measure in counted}))
+    _bytes_axis(area, [value for curve in curves.values() for _, series in curve for value in series.samples])
     for curve in curves.values():
         first = curve[0][1]
-        axes.plot(
+        area.line(
             [count for count, _ in curve],
             [series.estimate.value for _, series in curve],
             color=BY_KIND[first.subject.kind].colour,
@@ -70,9 +70,8 @@ def _draw_density(axes: Axes, curves: _Curves, counted: list[Measure]) -> None:
             linestyle="--" if first.accelerator == "tcg" else "-",
         )
         for count, series in curve:
-            points(axes, [count] * len(series.samples), series.samples, series)
-    _bytes_axis(axes, [value for curve in curves.values() for _, series in curve for value in series.samples])
-    _labels(axes, curves)
+            points(area, [count] * len(series.samples), series.samples, series)
+    _labels(area, curves)
 
 
 def _with_slope(run: Run, series: Series) -> str:
@@ -84,38 +83,42 @@ def _with_slope(run: Run, series: Series) -> str:
     return gettext("{subject}: {slope} each").format(subject=series.label, slope=each)
 
 
-def _bytes_axis(axes: Axes, values: Sequence[float]) -> None:
+def _counts_axis(area: Area, counts: Sequence[int]) -> None:
+    margin = _MARGIN * max(counts[-1] - counts[0], 1)
+    area.x = Scale(counts[0] - margin, counts[-1] + margin)
+    area.ticks_below([(count, str(count)) for count in counts])
+    middle = (area.left + area.right) / 2
+    area.write(
+        middle, area.bottom - _NAME_GAP, gettext("instances"), ha="center", va="top", color=FAINT.colour
+    )
+
+
+def _bytes_axis(area: Area, values: Sequence[float]) -> None:
     low, high = min(values), max(values)
     if low > 0 and high / low > LOG_FROM:
-        axes.set_yscale("log", base=2)
-        axes.yaxis.set_major_locator(LogLocator(base=2, numticks=7))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value, "B")))
+        margin = (high / low) ** _MARGIN
+        area.y = Scale(low / margin, high * margin, logarithmic=True)
+        ticks = LogLocator(base=2, numticks=7).tick_values(area.y.first, area.y.last)
+        area.ticks_beside([(tick, quantity(tick, "B")) for tick in ticks])
         return
     factor, symbol = scale(max(abs(low), abs(high)), "B")
-    ticks = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(min(0, low) / factor, high / factor)
-    axes.set_yticks([tick * factor for tick in ticks])
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:g} {symbol}"))
+    steps = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10])
+    ticks = steps.tick_values(min(0, low) / factor, high / factor)
+    margin = _MARGIN * (high - low)
+    area.y = Scale(min(low - margin, ticks[0] * factor), max(high + margin, ticks[-1] * factor))
+    area.ticks_beside([(tick * factor, f"{tick:g} {symbol}") for tick in ticks])
 
 
-def _labels(axes: Axes, curves: _Curves) -> None:
-    """Name each curve at its end, pushed apart where ends are close."""
-    last = -1.0
+def _labels(area: Area, curves: _Curves) -> None:
+    """Name each curve beside its end, pushed apart where ends are close."""
+    last = area.bottom - area.top
     ends = {label: (curve[-1][0], curve[-1][1].estimate.value) for label, curve in curves.items()}
-    for label, end in sorted(ends.items(), key=lambda item: item[1][1]):
-        last = max(axes.transLimits.transform(axes.transScale.transform([end]))[0][1], last + _LABEL_APART)
+    for label, (count, value) in sorted(ends.items(), key=lambda item: item[1][1]):
         colour = BY_KIND[curves[label][0][1].subject.kind].colour
-        axes.annotate(
-            label,
-            end,
-            xytext=(1, last),
-            textcoords=offset_copy(axes.transAxes, axes.get_figure(root=True), _LABEL_GAP, units="points"),
-            va="center",
-            fontsize=7.5,
-            color=colour,
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkB": 4},
-            annotation_clip=False,
-        )
+        (x,), (y,) = area.across(count), area.up(value)
+        last = max(y, last + _LABEL_APART)
+        area.write(area.right + _LABEL_GAP, last, label, va="center", fontsize=7.5, color=colour)
+        area.lead((x, y), (area.right + _LABEL_GAP, last), color=colour, linewidth=0.5)
 
 
 CHART = Chart(

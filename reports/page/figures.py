@@ -65,8 +65,4 @@ def figure_texts(drawings: Iterable[Drawing]) -> tuple[str, ...]:
 
 
 def _said(figure: Figure) -> Iterator[str]:
-    for axes in figure.axes:
-        # A tick has no text until it is asked for.
-        axes.get_xticklabels()
-        axes.get_yticklabels()
     return (text.get_text() for text in figure.findobj(Text) if isinstance(text, Text))

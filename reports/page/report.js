@@ -3,6 +3,7 @@
 
 const READ = ["aria-label", "data-label", "title"];
 const languages = JSON.parse(document.getElementById("languages")?.textContent ?? "{}");
+const codes = Object.keys(languages);
 let said = null;
 
 // Every text of the page with what it is in the first language, but for those that are the same in all.
@@ -23,8 +24,8 @@ function texts() {
 
 function show(code) {
   const { lang, title, texts: translated } = languages[code];
-  said ??= texts();
-  for (const [node, whole, text] of said) {
+  if (code !== codes[0]) said ??= texts();
+  for (const [node, whole, text] of said ?? []) {
     const wanted = text in translated ? whole.replace(whole.trim(), () => translated[text]) : whole;
     if (node.nodeValue !== wanted) node.nodeValue = wanted;
   }
@@ -104,7 +105,6 @@ for (const table of document.querySelectorAll("table[data-sort]")) {
   makeSortable(table);
   if (table.rows.length > 12) makeFilterable(table);
 }
-const codes = Object.keys(languages);
 if (codes.length) {
   document.querySelector(".languages").hidden = false;
   for (const button of document.querySelectorAll("[data-choose]")) {

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from reports.area import POINTS, Area, Scale
 from reports.paint import BY_KIND, FAINT, INK, style
 from reports.sheet import WIDTH, beside
+from reports.sheet import label as named
 from reports.trends.changes import Found, label
 from reports.units import quantity
 from results import Kind
@@ -44,58 +45,58 @@ def figure(panels: Sequence[Panel], runs: Sequence[Summary]) -> Figure:
     height = sum(_FRAME + _ROW * len(panel.rows) for panel in panels)
     with mpl.rc_context(style()):
         drawn = Figure(figsize=(WIDTH, height))
-        left, width = _LEFT / WIDTH, 1 - (_LEFT + _RIGHT) / WIDTH
+        left, width = _LEFT * POINTS, (WIDTH - _LEFT - _RIGHT) * POINTS
         at = height
         for panel in panels:
             at -= _HEAD + _ROW * len(panel.rows)
-            axes = drawn.add_axes((left, at / height, width, _ROW * len(panel.rows) / height))
-            _draw(axes, panel, runs, kinds)
+            area = Area(drawn, left, at * POINTS, width, _ROW * len(panel.rows) * POINTS)
+            _draw(area, panel, runs, kinds)
             at -= _FRAME - _HEAD
         return drawn
 
 
-def _draw(axes: Axes, panel: Panel, runs: Sequence[Summary], kinds: Mapping[str, Kind]) -> None:
-    axes.set_title(panel.title)
-    axes.set_ylim(len(panel.rows) - 0.5, -0.5)
-    axes.set_yticks(range(len(panel.rows)), [label(trend.identity) for trend in panel.rows])
-    axes.set_xlim(-0.5, len(runs) - 0.5)
+def _draw(area: Area, panel: Panel, runs: Sequence[Summary], kinds: Mapping[str, Kind]) -> None:
+    area.title(panel.title)
+    area.x = Scale(-0.5, len(runs) - 0.5)
+    area.y = Scale(len(panel.rows) - 0.5, -0.5)
     dated = sorted({round(place) for place in np.linspace(0, len(runs) - 1, min(len(runs), _DATES))})
-    axes.set_xticks(dated, [runs[place].started[:10] for place in dated])
+    area.ticks_below([(place, runs[place].started[:10]) for place in dated])
     places = {run.id: place for place, run in enumerate(runs)}
     for row, trend in enumerate(panel.rows):
-        _row(axes, row, trend, [places[run.id] for run in trend.runs], kinds)
+        named(area, row, label(trend.identity))
+        _row(area, row, trend, [places[run.id] for run in trend.runs], kinds)
 
 
-def _row(axes: Axes, row: int, trend: Trend, places: Sequence[int], kinds: Mapping[str, Kind]) -> None:
+def _row(area: Area, row: int, trend: Trend, places: Sequence[int], kinds: Mapping[str, Kind]) -> None:
     kind = kinds.get(trend.identity.subject)
     paint = BY_KIND[kind] if kind else INK
     scale = _Scale(trend, row)
     if trend.bases:
         low, high = zip(*trend.bases, strict=True)
-        axes.fill_between(
-            places[1:], scale.heights(low), scale.heights(high), facecolor=(FAINT.colour, 0.2), linewidth=0
-        )
+        around = (*places[1:], *places[:0:-1])
+        edges = (*scale.heights(low), *scale.heights(high)[::-1])
+        area.shape(around, edges, facecolor=(FAINT.colour, 0.2), linewidth=0)
     heights = scale.heights(trend.values)
-    axes.plot(places, heights, color=(paint.colour, 0.65), linewidth=0.8)
-    axes.plot(places[-1:], heights[-1:], color=paint.colour, marker="o", markersize=3)
+    area.line(places, heights, color=(paint.colour, 0.65), linewidth=0.8)
+    area.line(places[-1:], heights[-1:], color=paint.colour, marker="o", markersize=3)
     for first, last, level in trend.levels:
         (height,) = scale.heights([level])
-        axes.plot([places[first], places[last]], [height, height], color=paint.colour, linewidth=1.8)
+        area.line([places[first], places[last]], [height, height], color=paint.colour, linewidth=1.8)
     for change in trend.changes:
         found = Found(trend, change)
         at = (places[change.index - 1] + places[change.index]) / 2
-        axes.plot([at, at], [row - 0.46, row + 0.46], color=INK.colour, linewidth=0.9, linestyle=":")
-        axes.annotate(
+        area.line([at, at], [row - 0.46, row + 0.46], color=INK.colour, linewidth=0.9, linestyle=":")
+        (x,), (y,) = area.across(at), area.up(row + (0.46 if change.after > change.before else -0.46))
+        area.write(
+            x + 2,
+            y,
             found.share,
-            (at, row + (0.46 if change.after > change.before else -0.46)),
-            xytext=(2, 0),
-            textcoords="offset points",
             va="bottom" if change.after > change.before else "top",
             fontsize=6.5,
             fontweight="bold" if found.is_worse else "normal",
             color=INK.colour,
         )
-    beside(axes, row, quantity(trend.level, trend.identity.unit), paint)
+    beside(area, row, quantity(trend.level, trend.identity.unit), paint)
 
 
 class _Scale:

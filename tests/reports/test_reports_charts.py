@@ -3,10 +3,14 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from synthetic_run import synthetic_run
 
 import reports.charts
+from reports.area import POINTS, Area
 from reports.registry import charts_for, charts_known, measured
 from reports.series import collect
 from reports.svg import inline
@@ -71,33 +75,41 @@ def test_a_row_is_the_distribution_function_of_its_samples(run):
     )
     (chart,) = charts_for(replace(run, records=records))
     figure = chart.draw(replace(run, records=records))
-    (points,) = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
-    assert list(points.get_xdata()) == [0.1, 0.2, 0.3, 0.4]
+    (points,) = [line for line in figure.findobj(Line2D) if line.get_marker() == "o"]
+    assert list(np.diff(points.get_xdata())) == pytest.approx([np.ptp(points.get_xdata()) / 3] * 3)
     heights = list(points.get_ydata())
-    assert heights == sorted(heights, reverse=True)
-    assert sum(heights) == pytest.approx(0)
+    assert heights == sorted(heights)
+    (label,) = [text for text in figure.findobj(Text) if text.get_text() == "tarebox"]
+    assert np.mean(heights) == pytest.approx(label.get_position()[1])
 
 
-def test_texts_do_not_overlap_their_neighbours(run):
+def test_texts_do_not_overlap_their_neighbours(run, areas):
     """Row labels end where their plot begins, and values end before the next plot or the figure's edge."""
     for chart in charts_for(run):
+        areas.clear()
         figure = chart.draw(run)
-        figure.canvas.draw()
-        for axes in figure.axes:
-            plot = axes.get_window_extent()
-            for text in axes.texts:
-                box = text.get_window_extent()
-                if text.get_horizontalalignment() == "right":
-                    assert 0 <= box.x0 <= box.x1 <= plot.x0, (chart.scenario, text.get_text())
-                elif box.x0 >= plot.x1:
-                    beyond = [other.get_window_extent().x0 for other in figure.axes if beside(axes, other)]
-                    assert box.x1 <= min(beyond, default=figure.bbox.x1), (chart.scenario, text.get_text())
+        figure.set_dpi(POINTS)
+        for text in figure.findobj(Text):
+            box, told = text.get_window_extent(), (chart.scenario, text.get_text())
+            line = [area for area in areas if area.bottom <= (box.y0 + box.y1) / 2 <= area.top]
+            if line and text.get_horizontalalignment() == "right":
+                assert 0 <= box.x0 <= box.x1 <= min(area.left for area in line), told
+            elif any(box.x0 >= area.right for area in line):
+                beyond = [area.left for area in line if area.left > box.x0]
+                assert box.x1 <= min(beyond, default=figure.bbox.x1), told
 
 
-def beside(axes, other):
-    """Whether the other plot stands to the right in the same line."""
-    here, there = axes.get_position(), other.get_position()
-    return there.x0 > here.x1 and there.y0 == here.y0
+@pytest.fixture
+def areas(monkeypatch):
+    """The areas of plots, as they are made."""
+    made = []
+
+    def area(*arguments):
+        made.append(Area(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr("reports.sheet.Area", area)
+    return made
 
 
 def test_emulated_machines_are_hollow_hatched_and_named_so(drawn):
@@ -106,11 +118,11 @@ def test_emulated_machines_are_hollow_hatched_and_named_so(drawn):
     assert "pattern" in text
 
 
-def test_far_values_get_a_logarithmic_axis(run):
-    (figure,) = [chart.draw(run) for chart in charts_for(run) if chart.scenario == "startup"]
-    assert {axes.get_xscale() for axes in figure.axes} == {"log"}
-    (figure,) = [chart.draw(run) for chart in charts_for(run) if chart.scenario == "cpu"]
-    assert {axes.get_xscale() for axes in figure.axes} == {"linear"}
+@pytest.mark.parametrize(("scenario", "logarithmic"), [("startup", True), ("cpu", False)])
+def test_far_values_get_a_logarithmic_axis(run, areas, scenario, logarithmic):
+    (chart,) = [chart for chart in charts_for(run) if chart.scenario == scenario]
+    chart.draw(run)
+    assert {area.x.logarithmic for area in areas} == {logarithmic}
 
 
 def test_a_scenario_without_a_file_gets_a_plain_chart(run):
