@@ -55,8 +55,10 @@ def summary(run: Run) -> Summary:
     """Of a run; controls are left out.
 
     Raises:
-        ResultsError: it doesn't say whose it is.
+        ResultsError: it isn't complete, or doesn't say whose it is.
     """
+    if not run.complete:
+        raise ResultsError(f"run {run.id} was ended before its plan was done", "finish it with `--resume`")
     machine = str(run.host.get("machine", ""))
     if not _MACHINE.fullmatch(machine):
         raise ResultsError(f"run {run.id} does not say on which machine it was made", "measure again")
