@@ -148,7 +148,7 @@ PROFILES = {
                 "deploy": Effort(10, 2, 1, 30),
                 "memory": Effort(3, 1, 1),
             },
-            target=0.02,
+            target=0.01,
             budget=38 * 60,
             leaves_out=_WHOLE_SYSTEMS,
         ),

@@ -19,6 +19,7 @@ from results.record import Better
 from results.run import Run
 from results.series import Identity
 from results.significance import LEVEL, adjusted, rank_sum, welch
+from results.slow_noise import SlowNoise
 from results.statistics import Estimate, shift
 from results.vocabulary import is_exact, is_judged
 from results.weather import Weather, Weathers, spread
@@ -164,7 +165,8 @@ def compare(
     floors = Floors(base, new, thresholds or {})
     is_other_kernel = any(each.obstacle is Obstacle.KERNEL for each in differences)
     weathers = Weathers(new, () if is_other_kernel else pairing.pairs)
-    changes = _judged([_measured(each, weathers.of(each), floors) for each in pairing.pairs])
+    slow = SlowNoise(pairing.pairs)
+    changes = _judged([_measured(each, weathers.of(each), floors, slow) for each in pairing.pairs])
     failures = _failures(base, new)
     if not failures and all(change.verdict is Verdict.UNTESTED for change in changes):
         raise NotComparable(
@@ -182,7 +184,7 @@ def compare(
     )
 
 
-def _measured(pair: Pair, weather: Weather | None, floors: Floors) -> Change:
+def _measured(pair: Pair, weather: Weather | None, floors: Floors, slow: SlowNoise) -> Change:
     """What both runs say of one metric, before it is judged beside all others."""
     identity = pair.identity
     passes = len(pair.base), len(pair.new)
@@ -192,7 +194,7 @@ def _measured(pair: Pair, weather: Weather | None, floors: Floors) -> Change:
         median(pair.new.values()),
         passes,
         _ratio(pair) if pair.is_positive else None,
-        floors.of(pair),
+        floors.of(pair, weather),
         Verdict.NONE,
     )
     if is_exact(identity.scenario, identity.metric):
@@ -204,12 +206,14 @@ def _measured(pair: Pair, weather: Weather | None, floors: Floors) -> Change:
     is_even = even is not None and spread(even) < WORTH * spread(pair)
     told = even if even is not None and is_even else pair
     base, new = tuple(told.base.values()), tuple(told.new.values())
+    inflation = slow.inflation(told)
+    rank_p = rank_sum(base, new, inflation)
     return replace(
         plain,
-        ratio=shift(new, base) if pair.is_positive else None,
-        threshold=floors.of(told),
-        rank_p=rank_sum(base, new),
-        p=_chance(base, new, logarithms=pair.is_positive),
+        ratio=shift(new, base, inflation) if pair.is_positive else None,
+        threshold=floors.of(told, weather),
+        rank_p=rank_p,
+        p=rank_p if min(passes) >= RANKED_FROM else _welch(base, new, logarithms=pair.is_positive),
         weather=weather.change if weather else None,
         is_even=is_even,
     )
@@ -249,13 +253,8 @@ def _direction(change: Change) -> Verdict:
     return Verdict.IMPROVEMENT if is_better else Verdict.REGRESSION
 
 
-def _chance(base: Sequence[float], new: Sequence[float], *, logarithms: bool) -> float:
-    """The p-value whose false discoveries are controlled: of ranks where enough of them can be sure.
-
-    Of fewer it is Welch's, of logarithms where there are any: noise grows with the value.
-    """
-    if min(len(base), len(new)) >= RANKED_FROM:
-        return rank_sum(base, new)
+def _welch(base: Sequence[float], new: Sequence[float], *, logarithms: bool) -> float:
+    """Welch's p-value, of logarithms where there are any: noise grows with the value."""
     if not logarithms:
         return welch(base, new)
     return welch([math.log(value) for value in base], [math.log(value) for value in new])

@@ -10,12 +10,14 @@ from results.run import Run
 from results.series import Identity
 from results.significance import LEVEL, rank_sum
 from results.vocabulary import is_exact
+from results.weather import Weather
 from tare.errors import UsageError
 
 MINIMUM = 0.02
 """No threshold is smaller, unless it is given."""
 MINIMUM_BYTES = 0.01
 """Of sizes that are exact but for the blocks they are counted in and the times in archives."""
+_BETWEEN = 2.0
 _SURE = 1.96
 """Standard errors that 95 % of differences are within."""
 
@@ -42,8 +44,8 @@ class Floors:
                     f"no metric of these runs is called {name!r}", "`--format json` has all their names"
                 )
 
-    def of(self, pair: Pair) -> float:
-        """The threshold of one metric."""
+    def of(self, pair: Pair, weather: Weather | None = None) -> float:
+        """The threshold of one metric, others of which had that weather."""
         name = pair.identity.name
         fitting = [each for each in self._given if name == each or name.startswith(f"{each}/")]
         if fitting:
@@ -53,7 +55,8 @@ class Floors:
             return max(least, *(_extent(side.values()) for side in (pair.base, pair.new)))
         control = [found.get(replace(pair.identity, subject=""), 0.0) for found in self._controls]
         drift = [_drift(list(side.values())) for side in (pair.base, pair.new)]
-        return max(MINIMUM, math.expm1(max(*control, *drift)))
+        apart = _BETWEEN * weather.apart if weather else 0.0
+        return max(MINIMUM, math.expm1(max(*control, *drift, apart)))
 
 
 def _names(run: Run) -> Iterator[str]:

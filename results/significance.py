@@ -14,10 +14,11 @@ LEVEL = 0.05
 """Of a single rank test, and of false discoveries among all alarms."""
 
 
-def rank_sum(one: Sequence[float], other: Sequence[float]) -> float:
+def rank_sum(one: Sequence[float], other: Sequence[float], inflation: float = 1.0) -> float:
     """The two-sided p-value of the test of Mann and Whitney; 1 where all values are alike.
 
-    Of four values against four it is at least 0.03, of three against three 0.08.
+    Of four values against four it is at least 0.03, of three against three 0.08. `inflation` is the factor of
+    the variance where values aren't independent (see `results.slow_noise`).
     """
     few, many = len(one), len(other)
     total = few + many
@@ -25,7 +26,7 @@ def rank_sum(one: Sequence[float], other: Sequence[float]) -> float:
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
     above = float(ranks[:few].sum()) - few * (few + 1) / 2
     ties = float((counts.astype(float) ** 3 - counts).sum())
-    variance = few * many / 12 * (total + 1 - ties / (total * (total - 1)))
+    variance = inflation * few * many / 12 * (total + 1 - ties / (total * (total - 1)))
     if variance <= 0:
         return 1.0
     distance = max(0.0, abs(above - few * many / 2) - 0.5)

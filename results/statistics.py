@@ -93,11 +93,12 @@ def ratio(numerator: Samples, denominator: Samples) -> Estimate:
     return _estimate(value, resampled, min(len(all_above), len(all_below)))
 
 
-def shift(new: Sequence[float], base: Sequence[float]) -> Estimate:
+def shift(new: Sequence[float], base: Sequence[float], inflation: float = 1.0) -> Estimate:
     """The ratio of two interquartile means, of the logarithms; of the sides exchanged it is the reciprocal.
 
     It is as deaf to outliers as the ratio of medians and varies less: the mean of what is left without a
     quarter of the values at each end (Tukey and McLaughlin 1963). Of four values that is their median.
+    `inflation` is the factor of the variance where values aren't independent (see `results.slow_noise`).
 
     Raises:
         ResultsError: a side has no values, or some that are not positive.
@@ -114,7 +115,10 @@ def shift(new: Sequence[float], base: Sequence[float]) -> Estimate:
         values = logarithms[side]
         resampled[side] = _middle_mean(values[_resamples(len(values), _SEED + place)])
     found = _estimate(middles[0] - middles[1], resampled[0] - resampled[1], min(map(len, sides)))
-    low, high = (None if end is None else math.exp(end) for end in (found.low, found.high))
+    low, high = (
+        None if end is None else math.exp(found.value + math.sqrt(inflation) * (end - found.value))
+        for end in (found.low, found.high)
+    )
     return Estimate(math.exp(found.value), low, high, found.n)
 
 

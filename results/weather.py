@@ -20,9 +20,14 @@ LEAST_OTHERS = 3
 
 @dataclass(frozen=True)
 class Weather:
-    """What the others had: by which factor they changed, and in both runs each pass's factor."""
+    """What the others had: by which factor they changed, and in both runs each pass's factor.
+
+    `apart` is how far their changes are from that one, in logarithms, beyond what chance explains: what
+    one run and the next have of their own.
+    """
 
     change: float
+    apart: float
     base: Mapping[int, float]
     new: Mapping[int, float]
 
@@ -64,6 +69,7 @@ class Weathers:
             return None
         return Weather(
             math.exp(median(told.change for told in others)),
+            _apart(others),
             _middle([told.base for told in others]),
             _middle([told.new for told in others]),
         )
@@ -71,10 +77,12 @@ class Weathers:
 
 @dataclass(frozen=True)
 class _Told:
-    """What one subject tells: its change, and its passes around the mean of their run, in logarithms."""
+    """What one subject tells: its change and the variance of that by chance, and its passes around the mean
+    of their run, in logarithms."""
 
     version: str
     change: float
+    chance: float
     base: Mapping[int, float]
     new: Mapping[int, float]
 
@@ -87,9 +95,22 @@ def _told(pair: Pair, version: str) -> _Told:
     return _Told(
         version,
         after - before,
+        _chance(base) + _chance(new),
         {number: value - before for number, value in base.items()},
         {number: value - after for number, value in new.items()},
     )
+
+
+def _chance(values: Mapping[int, float]) -> float:
+    """The variance of their mean."""
+    return variance(values.values()) / len(values) if len(values) > 1 else 0.0
+
+
+def _apart(others: Sequence[_Told]) -> float:
+    """The standard deviation between their changes without that by chance (DerSimonian and Laird 1986)."""
+    middle = median(told.change for told in others)
+    between = sum((told.change - middle) ** 2 for told in others) / (len(others) - 1)
+    return math.sqrt(max(0.0, between - fmean(told.chance for told in others)))
 
 
 def spread(pair: Pair) -> float:

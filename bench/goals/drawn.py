@@ -1,5 +1,6 @@
-"""Runs whose truth is known and whose noise is real: drawn from the passes of a recorded one."""
+"""Runs whose truth is known and whose noise is real: drawn from the passes of a recorded one, or repeated."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,12 @@ def recorded() -> Run:
     store = Store(RECORDED)
     runs = [store.load(path) for path in sorted(RECORDED.glob("*.json*"))]
     return max(runs, key=lambda run: (run.profile == _PROFILE, len(run.records)))
+
+
+def repeated() -> list[Run]:
+    """Runs of one host between which nothing changed, by age: recorded, or in TAREBENCH_RUNS."""
+    directory = Path(os.environ.get("TAREBENCH_RUNS", RECORDED / "repeated"))
+    return sorted(map(Store(directory).load, directory.glob("*.json*")), key=lambda run: run.started)
 
 
 def drawn(run: Run, name: str, generator: np.random.Generator, passes: int | None = None) -> Run:
@@ -45,7 +52,11 @@ def drawn(run: Run, name: str, generator: np.random.Generator, passes: int | Non
 
 
 def slowed(run: Run, subject: str, share: float) -> Run:
-    """As if each start of the subject had taken longer by that share of its median time to first output."""
+    """As if each start of the subject had taken longer by that share of its median time to first output.
+
+    Its control is the subject too.
+    """
+    same = {each.name for each in run.subjects if subject in (each.name, each.again)}
     starts = [record for record in run.records if (record.scenario, record.metric) == ("startup", "time")]
     first = [
         sample
@@ -58,7 +69,7 @@ def slowed(run: Run, subject: str, share: float) -> Run:
         run,
         records=tuple(
             replace(record, samples=tuple(sample + spin for sample in record.samples))
-            if (record.scenario, record.metric, record.subject) == ("startup", "time", subject)
+            if (record.scenario, record.metric) == ("startup", "time") and record.subject in same
             else record
             for record in run.records
         ),

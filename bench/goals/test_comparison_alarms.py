@@ -1,25 +1,21 @@
 """Goal: of two runs of the same, at most 1 % of the tested metrics alarm, either way alike.
 
-Pairs are drawn from the recorded run, and made of the runs in TAREBENCH_RUNS, each with the one before it.
+Pairs are drawn from the recorded run, and made of the repeated ones.
 Beside it: how many of all metrics have a mean that is 10 % larger, at which pytest-benchmark's
 `--benchmark-compare-fail=mean:10%` alarms.
 """
 
-import os
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
-from pathlib import Path
+from itertools import combinations
 from typing import Any
 
 import numpy as np
-import pytest
 
-from bench.goals.drawn import drawn, recorded
+from bench.goals.drawn import drawn, recorded, repeated
 from results import Run
 from results.comparability import Obstacle
 from results.comparison import Verdict, compare
 from results.series import Identity
-from results.store import Store
 
 _PAIRS = 200
 _GOAL = 0.01
@@ -35,11 +31,8 @@ def test_comparison_alarms_of_drawn_pairs(benchmark: Any) -> None:
 
 def test_comparison_alarms_of_real_pairs(benchmark: Any) -> None:
     """Whatever the machine did between two runs is in them."""
-    directory = Path(os.environ.get("TAREBENCH_RUNS", os.devnull))
-    runs = sorted(map(Store(directory).load, directory.glob("*.json*")), key=lambda run: run.started)
-    if len(runs) < 2:
-        pytest.skip("TAREBENCH_RUNS names no directory with two runs or more")
-    benchmark.pedantic(lambda: _judge(f"{len(runs)} runs of {directory}", pairwise(runs)))
+    runs = repeated()
+    benchmark.pedantic(lambda: _judge(f"all pairs of {len(runs)} runs", combinations(runs, 2)))
 
 
 def _judge(whose: str, pairs: Iterable[tuple[Run, Run]]) -> None:

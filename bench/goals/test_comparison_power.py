@@ -1,22 +1,19 @@
 """Goal: starts 10 % slower are found in 95 % of comparisons of standard runs, those 5 % slower in 70 %.
 
-Pairs are drawn from the recorded run, and made of the runs in TAREBENCH_RUNS, each with each other.
+Pairs are drawn from the recorded run, and made of the repeated ones, each with each other.
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from itertools import permutations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bench.goals.drawn import drawn, recorded, slowed
+from bench.goals.drawn import drawn, recorded, repeated, slowed
 from results import Kind, Run
 from results.comparability import Obstacle
 from results.comparison import Verdict, compare
-from results.store import Store
 
 _PAIRS = 100
 _FOUND = "startup/time/first-output"
@@ -39,12 +36,9 @@ def test_comparison_power_of_drawn_pairs(benchmark: Any, share: float, goal: flo
 @goals
 def test_comparison_power_of_real_pairs(benchmark: Any, share: float, goal: float) -> None:
     """Whatever the machine did between two runs is in them."""
-    directory = Path(os.environ.get("TAREBENCH_RUNS", os.devnull))
-    runs = list(map(Store(directory).load, directory.glob("*.json*")))
-    if len(runs) < 2:
-        pytest.skip("TAREBENCH_RUNS names no directory with two runs or more")
+    runs = repeated()
     pairs = ((base, new, name) for base, new in permutations(runs, 2) for name in _containers(new))
-    benchmark.pedantic(lambda: _judge(f"of {len(runs)} runs of {directory}", pairs, share, goal))
+    benchmark.pedantic(lambda: _judge(f"of {len(runs)} runs", pairs, share, goal))
 
 
 def _containers(run: Run) -> list[str]:

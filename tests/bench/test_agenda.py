@@ -159,7 +159,7 @@ def test_main_metrics_and_targets_of_the_profiles() -> None:
     assert main_metric("startup") == ("time", "first-output")
     assert main_metric("hardware") is None
     targets = {name: profile.target for name, profile in PROFILES.items()}
-    assert targets == {"smoke": None, "quick": 0.05, "standard": 0.02, "full": 0.01}
+    assert targets == {"smoke": None, "quick": 0.05, "standard": 0.01, "full": 0.01}
     budgets = [profile.budget for profile in PROFILES.values() if profile.target]
     assert budgets == sorted(filter(None, budgets))
     for profile in PROFILES.values():

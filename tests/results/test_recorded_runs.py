@@ -9,9 +9,9 @@ from results.store import Store
 RECORDED = Path(__file__).parent.parent.parent / "results/recorded"
 
 
-@pytest.mark.parametrize("path", sorted(RECORDED.glob("*.json*")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(RECORDED.rglob("*.json*")), ids=lambda path: path.name)
 def test_a_recorded_run_is_read(path: Path) -> None:
-    run = Store(RECORDED).load(path)
+    run = Store(path.parent).load(path)
     assert run.complete
     failed = [record for record in run.records if not record.valid and not record.unsupported]
     assert len(failed) <= len(run.visits) // 100

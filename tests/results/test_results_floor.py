@@ -5,6 +5,7 @@ from compared_runs import SUBJECTS, measured_run
 
 from results.floor import MINIMUM, MINIMUM_BYTES, Floors
 from results.pairing import pair
+from results.weather import Weathers
 from tare.errors import UsageError
 
 QUIET = {"noise": 1e-6}
@@ -53,6 +54,16 @@ def test_passes_that_drift_raise_it():
     assert threshold(base, replace(new, records=drifting), "startup/time/exit") == pytest.approx(
         0.08, rel=0.01
     )
+
+
+def test_what_changed_between_runs_for_others_raises_it():
+    own = {"host": 1.0, "runc": 1.1, "vm-micro": 0.9}
+    pairs = pair(measured_run("a", 1, **QUIET), measured_run("b", 2, **QUIET, slower=own)).pairs
+    weathers = Weathers(measured_run("b", 2), pairs)
+    name = ("startup/time/exit", "tarebox")
+    found = next(each for each in pairs if (each.identity.name, each.identity.subject) == name)
+    floors = Floors(measured_run("a", 1, **QUIET), measured_run("b", 2, **QUIET), {})
+    assert floors.of(found, weathers.of(found)) == pytest.approx(0.22, rel=0.05)
 
 
 def test_exact_metrics_have_none_unless_they_vary_themselves():
