@@ -1,14 +1,16 @@
 """How large a change must be to count: the noise that two runs measured of themselves."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from statistics import median, variance
+from statistics import fmean, median, variance
 
-from results.pairing import Pair, medians
+from results.pairing import Medians, Pair, medians
 from results.run import Run
 from results.series import Identity
 from results.significance import LEVEL, rank_sum
+from results.statistics import between, chance
 from results.vocabulary import is_exact
 from results.weather import Weather
 from tare.errors import UsageError
@@ -17,7 +19,10 @@ MINIMUM = 0.02
 """No threshold is smaller, unless it is given."""
 MINIMUM_BYTES = 0.01
 """Of sizes that are exact but for the blocks they are counted in and the times in archives."""
+JOINED = "joined"
+"""In the plan of several runs as one: the number of the first pass of each."""
 _BETWEEN = 2.0
+"""Standard deviations between runs that nearly all are within."""
 _SURE = 1.96
 """Standard errors that 95 % of differences are within."""
 
@@ -37,6 +42,7 @@ class Floors:
     def __init__(self, base: Run, new: Run, given: Mapping[str, float]) -> None:
         self._given = given
         self._controls = (_controls(base), _controls(new))
+        self._joined = tuple(base.plan.get(JOINED, ())), tuple(new.plan.get(JOINED, ()))
         names = {name for run in (base, new) for name in _names(run)} if given else set()
         for name in given:
             if name not in names:
@@ -55,8 +61,11 @@ class Floors:
             return max(least, *(_extent(side.values()) for side in (pair.base, pair.new)))
         control = [found.get(replace(pair.identity, subject=""), 0.0) for found in self._controls]
         drift = [_drift(list(side.values())) for side in (pair.base, pair.new)]
-        apart = _BETWEEN * weather.apart if weather else 0.0
-        return max(MINIMUM, math.expm1(max(*control, *drift, apart)))
+        apart = [
+            weather.apart if weather else 0.0,
+            *map(_between_runs, (pair.base, pair.new), self._joined),
+        ]
+        return max(MINIMUM, math.expm1(max(*control, *drift, _BETWEEN * max(apart))))
 
 
 def _names(run: Run) -> Iterator[str]:
@@ -80,6 +89,16 @@ def _drift(values: Sequence[float]) -> float:
     """How far the second half of the passes lies from the first, in logarithms."""
     half = len(values) // 2
     return _apart(values[:half], values[-half:]) if half else 0.0
+
+
+def _between_runs(passes: Medians, begun: Sequence[int]) -> float:
+    """The standard deviation between runs that are joined, in logarithms, beyond what chance explains."""
+    runs: dict[int, list[float]] = {}
+    for number, value in passes.items():
+        if value > 0:
+            runs.setdefault(bisect_right(begun, number), []).append(math.log(value))
+    several = [run for run in runs.values() if len(run) > 1]
+    return between(list(map(fmean, several)), list(map(chance, several))) if len(several) > 1 else 0.0
 
 
 def _apart(one: Collection[float], other: Collection[float]) -> float:

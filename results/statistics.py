@@ -5,7 +5,7 @@ hierarchical data (3.8), resampling cases in regression (6.2.4). No sample is ev
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -136,6 +136,26 @@ def slope(points: Sequence[tuple[float, float]]) -> Estimate:
     usable = np.ptp(drawn, axis=1) > 0
     value = _slopes(x[np.newaxis], y[np.newaxis])[0]
     return _estimate(float(value), _slopes(drawn[usable], y[chosen][usable]), len(x))
+
+
+def chance(values: Collection[float]) -> float:
+    """The variance of their mean; 0 of a single one, of which nothing is known."""
+    return float(np.var(list(values), ddof=1)) / len(values) if len(values) > 1 else 0.0
+
+
+def between(values: Sequence[float], chances: Sequence[float]) -> float:
+    """The standard deviation between values that each vary by chance as well, without what that explains.
+
+    Source: DerSimonian and Laird, Meta-analysis in clinical trials (1986); around the median, so that one
+    that is far off counts once.
+
+    Args:
+        values: two or more.
+        chances: the variance that each has by chance.
+    """
+    middle = float(np.median(values))
+    spread = sum((value - middle) ** 2 for value in values) / (len(values) - 1)
+    return math.sqrt(max(0.0, spread - float(np.mean(chances))))
 
 
 def percentile(values: Sequence[float], rank: float) -> float:

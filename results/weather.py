@@ -13,6 +13,7 @@ from results.pairing import Pair
 from results.record import Kind
 from results.run import Run
 from results.series import Identity
+from results.statistics import between, chance
 
 LEAST_OTHERS = 3
 """With fewer one of them that changed itself would be taken for the weather."""
@@ -69,7 +70,7 @@ class Weathers:
             return None
         return Weather(
             math.exp(median(told.change for told in others)),
-            _apart(others),
+            between([told.change for told in others], [told.chance for told in others]),
             _middle([told.base for told in others]),
             _middle([told.new for told in others]),
         )
@@ -95,22 +96,10 @@ def _told(pair: Pair, version: str) -> _Told:
     return _Told(
         version,
         after - before,
-        _chance(base) + _chance(new),
+        chance(base.values()) + chance(new.values()),
         {number: value - before for number, value in base.items()},
         {number: value - after for number, value in new.items()},
     )
-
-
-def _chance(values: Mapping[int, float]) -> float:
-    """The variance of their mean."""
-    return variance(values.values()) / len(values) if len(values) > 1 else 0.0
-
-
-def _apart(others: Sequence[_Told]) -> float:
-    """The standard deviation between their changes without that by chance (DerSimonian and Laird 1986)."""
-    middle = median(told.change for told in others)
-    between = sum((told.change - middle) ** 2 for told in others) / (len(others) - 1)
-    return math.sqrt(max(0.0, between - fmean(told.chance for told in others)))
 
 
 def spread(pair: Pair) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from results.errors import ResultsError
+from results.floor import JOINED
 from results.history.keep import Keep
 from results.run import Run
 
@@ -37,8 +38,16 @@ def baseline(keep: Keep, machine: str, profile: str, count: int = RUNS, before: 
 def joined(runs: Sequence[Run]) -> Run:
     """Runs as one; at least one, the newest last."""
     newest = runs[-1]
-    records, first = [], 0
+    records, first, begun = [], 0, []
     for run in runs:
+        begun.append(first + 1)
         records += [replace(record, pass_=first + record.pass_) for record in run.records]
         first += max((record.pass_ for record in run.records), default=0)
-    return replace(newest, id=f"baseline-{newest.id}", records=tuple(records), visits=(), precision=())
+    return replace(
+        newest,
+        id=f"baseline-{newest.id}",
+        plan={**newest.plan, JOINED: begun},
+        records=tuple(records),
+        visits=(),
+        precision=(),
+    )

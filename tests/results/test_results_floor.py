@@ -4,6 +4,7 @@ import pytest
 from compared_runs import SUBJECTS, measured_run
 
 from results.floor import MINIMUM, MINIMUM_BYTES, Floors
+from results.history.baseline import joined
 from results.pairing import pair
 from results.weather import Weathers
 from tare.errors import UsageError
@@ -64,6 +65,20 @@ def test_what_changed_between_runs_for_others_raises_it():
     found = next(each for each in pairs if (each.identity.name, each.identity.subject) == name)
     floors = Floors(measured_run("a", 1, **QUIET), measured_run("b", 2, **QUIET), {})
     assert floors.of(found, weathers.of(found)) == pytest.approx(0.22, rel=0.05)
+
+
+def test_runs_of_a_baseline_that_are_apart_raise_it():
+    levels = (1.0, 1.1, 0.9)
+    base = joined(
+        [
+            measured_run(f"r{number}", number, **QUIET, slower={"tarebox": level})
+            for number, level in enumerate(levels)
+        ]
+    )
+    new = measured_run("b", 9, **QUIET)
+    assert threshold(base, new, "startup/time/exit") == pytest.approx(0.22, rel=0.05)
+    assert threshold(new, base, "startup/time/exit") == pytest.approx(0.22, rel=0.05)
+    assert threshold(base, new, "startup/time/exit", "runc") == MINIMUM
 
 
 def test_exact_metrics_have_none_unless_they_vary_themselves():
