@@ -110,6 +110,7 @@ class GitHub:
             "GITHUB_BASE_REF": "main" if is_pull else "",
             "GH_LOG": str(self._place / "gh"),
             "NUMBER": "7",
+            "ACCEPT": "true" if accept else "",
             **({"MEASURED": str(self._measured)} if self._measured else {}),
         }
         return self._run(
@@ -198,10 +199,14 @@ def scaled(measured: Path, factor: float, name: str) -> Run:
     return replace(run, id=name, records=records)
 
 
-def keep_baseline(place: Path, run: Run) -> Path:
-    path = place / "baselines/main.json"
-    Store(path.parent).save(run, path=path)
-    return path
+def keep_baseline(place: Path, run: Run) -> None:
+    kept(str(place / "baselines/main.runs")).add(run)
+
+
+def baseline_of(place: Path) -> list[str]:
+    """The runs that are kept for it, by their ids."""
+    keep = kept(str(place / "baselines/main.runs"))
+    return [each.id for machine in keep.machines() for each in keep.summaries(machine)]
 
 
 @pytest.mark.parametrize(("job", "variables"), [("bench", {"BASELINES", "OPTIONS"}), ("trend", {"HISTORY"})])
@@ -209,7 +214,7 @@ def test_steps_take_what_the_service_knows_from_variables_alone(job, variables) 
     assert all("${{" not in step["run"] for step in steps(job))
     assert set(loaded(WORKFLOW)["jobs"][job]["env"]) == variables
     given = {name for step in steps(job) for name in step.get("env", {})}
-    assert given == ({"GH_TOKEN", "NUMBER"} if job == "bench" else set())
+    assert given == ({"ACCEPT", "GH_TOKEN", "NUMBER"} if job == "bench" else set())
 
 
 def test_the_environment_that_is_built_is_a_real_one() -> None:
@@ -221,7 +226,7 @@ def test_a_push_becomes_the_baseline(pushed, measured, nothing_left) -> None:
     assert set(codes.values()) == {0}, codes
     assert list(codes) == [step["name"] for step in steps() if "pull request" not in step["name"]]
     (run,) = (measured / "runs").glob("*.json")
-    assert (place / "baselines/main.json").read_bytes() == run.read_bytes()
+    assert baseline_of(place) == [run.stem]
     summary = (measured / "summary").read_text()
     assert "There is no baseline of this branch on this host yet." in summary
     assert "perating system" in summary
@@ -231,12 +236,11 @@ def test_a_push_becomes_the_baseline(pushed, measured, nothing_left) -> None:
 
 
 def test_a_pull_request_that_slows_down_fails_and_is_told_once(github, place, measured) -> None:
-    baseline = keep_baseline(place, scaled(measured, 1 / 3, "before"))
-    before = baseline.read_bytes()
+    keep_baseline(place, scaled(measured, 1 / 3, "before"))
     codes = github.bench("pull_request")
     assert {name: code for name, code in codes.items() if code} == {"Compare with the branch's baseline": 1}
     assert codes["Put the host back"] == codes["Comment on the pull request"] == 0
-    assert baseline.read_bytes() == before
+    assert baseline_of(place) == ["before"]
     comment = (place / "temporary-bench/comment.md").read_text()
     assert comment.startswith("<!-- tarebench -->\n")
     assert "startup" in comment
@@ -258,12 +262,19 @@ def test_a_pull_request_that_is_faster_passes_and_replaces_the_comment(github, p
     )
 
 
-def test_what_is_slower_is_a_baseline_only_when_accepted(github, place, measured) -> None:
-    baseline = keep_baseline(place, scaled(measured, 1 / 3, "before"))
+def test_what_is_slower_begins_a_baseline_only_when_accepted(github, place, measured) -> None:
+    keep_baseline(place, scaled(measured, 1 / 3, "before"))
     codes = github.bench("workflow_dispatch", accept=True)
     assert codes["Compare with the branch's baseline"] == 1
     (run,) = (place / "temporary-bench/runs").glob("*.json")
-    assert baseline.read_bytes() == run.read_bytes()
+    assert baseline_of(place) == [run.stem]
+
+
+def test_what_is_no_slower_joins_the_baseline(github, place, measured) -> None:
+    keep_baseline(place, scaled(measured, 1.001, "before"))
+    codes = github.bench("push")
+    assert set(codes.values()) == {0}, codes
+    assert len(baseline_of(place)) == 2
 
 
 def test_a_host_is_put_back_after_a_failure(place, environment) -> None:
@@ -329,7 +340,7 @@ def test_gitlab_keeps_a_branch_as_baseline_and_a_night_in_the_history(gitlab, pl
     baselines, history = str(place / "baselines"), str(place / "history")
     assert gitlab("bench", BASELINES=baselines, CI_COMMIT_BRANCH="main") == 0
     (run,) = (place / "work/runs").glob("*.json")
-    assert (place / "baselines/main.json").read_bytes() == run.read_bytes()
+    assert baseline_of(place) == [run.stem]
     assert (place / "work/report/index.html").exists()
     (place / "work/.tox/bench/bin").unlink()
     assert gitlab("trend", HISTORY=history) == 0
