@@ -6,8 +6,9 @@ from tare.state import State
 from vm_baseline.cache import UNFINISHED
 from vm_baseline.connection import WORKER
 from vm_baseline.detached import DIRECTORY, KEEPER
-from vm_baseline.ending import end_domains, end_emulators, end_processes, end_questioned
+from vm_baseline.ending import end_domains, end_emulators, end_processes
 from vm_baseline.place import data_directory, domain_prefix, link_path
+from vm_baseline.questioned import end_questioned
 
 
 def clean(state: State) -> list[str]:

@@ -24,6 +24,7 @@ from vm_baseline.architecture import architecture, host_name
 from vm_baseline.errors import HypervisorError
 from vm_baseline.place import Place, new_place, run_directory
 from vm_baseline.processes import children, command_lines
+from vm_baseline.questioned import end_questioned
 from vm_baseline.tools import require
 
 WORKER = "vm_baseline.worker"
@@ -86,6 +87,7 @@ class Connection:
                 require(own.qemu, own.package)
                 place = new_place(state, "libvirt")
                 undo.callback(place.remove)
+                undo.callback(end_questioned, [place.run])
                 self.root = place.run
                 _furnish(place, state)
                 command = _with_packaged_user(self.root)

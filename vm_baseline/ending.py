@@ -9,9 +9,9 @@ from vm_baseline.connection import WORKER, Connection
 from vm_baseline.errors import HypervisorError
 from vm_baseline.place import URI_NOTE, domain_prefix, take_abandoned
 from vm_baseline.processes import command_lines, end, qemu_processes
+from vm_baseline.questioned import end_questioned
 
 _LIMIT = 10.0
-_PASSES = 4
 
 
 def end_abandoned(state: State) -> list[str]:
@@ -59,21 +59,6 @@ def end_domains(state: State, prefix: str, directories: Iterable[Path]) -> list[
                 lines.append(f"ended the virtual machine {name} at {uri}")
         finally:
             connection.close()
-    return lines
-
-
-def end_questioned(places: Iterable[Path]) -> list[str]:
-    """Kill every QEMU that a libvirt below one of these places asked what it can do, and didn't end."""
-    marks = tuple(f"unix:{place}/" for place in places)
-    lines: list[str] = []
-    # It makes itself a daemon: the one it forked may have been missed.
-    for _ in range(_PASSES if marks else 0):
-        found = [pid for pid, words in command_lines() if any(word.startswith(marks) for word in words)]
-        for pid in found:
-            end(pid, signal.SIGKILL, _LIMIT)
-            lines.append(f"ended the QEMU that libvirt asked what it can do (process {pid})")
-        if not found:
-            break
     return lines
 
 

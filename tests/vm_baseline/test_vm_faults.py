@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vm_remains import directories
+from vm_remains import directories, remains
 
 from tare.errors import UsageError
 from tare.state import State
@@ -24,8 +24,9 @@ from vm_baseline.cache import cached
 from vm_baseline.connection import Connection
 from vm_baseline.disk import cached_disks, shared_disk
 from vm_baseline.errors import HypervisorError, NotReadyError
-from vm_baseline.place import data_directory
+from vm_baseline.place import data_directory, link_path
 from vm_baseline.prepared import prepare
+from vm_baseline.processes import command_lines
 from vm_baseline.reason import why_it_ended
 from vm_baseline.transcript import Transcript
 
@@ -87,6 +88,22 @@ def test_a_libvirt_killed_with_a_question_unread_is_waited_for_by_nobody(state) 
             os.kill(pid, signal.SIGKILL)
         with pytest.raises(HypervisorError, match="libvirt can't be used: its process ended"):
             answer.result(LIMIT)
+
+
+def test_a_libvirt_killed_while_it_asks_qemu_what_it_can_do_leaves_none(tmp_path) -> None:
+    own = State.at(tmp_path)
+    xml = "<domain type='qemu'><name>one</name><memory>1</memory><os><type>hvm</type></os></domain>"
+    with closing(Connection(own)) as connection, ThreadPoolExecutor(1) as asking:
+        answer = asking.submit(connection.call, "create", xml=xml, name="one")
+        asked = f"unix:{connection.root}/"
+        while not any(word.startswith(asked) for _, words in command_lines() for word in words):
+            assert not answer.done()
+        for pid in connection.pids():
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises(HypervisorError, match="libvirt can't be used: its process ended"):
+            answer.result(LIMIT)
+    link_path(own).unlink(missing_ok=True)
+    assert remains(own) == []
 
 
 def test_a_libvirt_that_never_answers_is_ended(state) -> None:
