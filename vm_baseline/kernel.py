@@ -30,6 +30,7 @@ class Kernel:
         modules: its module tree (as `/lib/modules/<release>`), or None when there is none.
         release: what `uname -r` prints in the guest.
         source: the file it was made from.
+        digest: of the image, by which it is the same wherever it is kept.
         architecture: of the guests that can boot it (`uname -m`).
         config: the options it was configured with, or None when it doesn't tell them.
     """
@@ -38,6 +39,7 @@ class Kernel:
     modules: Path | None
     release: str
     source: Path
+    digest: str
     architecture: str = X86_64.name
     config: Path | None = None
 
@@ -95,8 +97,8 @@ def _prepare(state: State, source: Path) -> Kernel:
         raise KernelError(
             f"can't read the kernel {source}: {error.strerror}", "name a readable one with --kernel FILE"
         ) from error
-    identity = f"{source.absolute()} {about.st_size} {about.st_mtime_ns} {about.st_ino}"
-    target = state.data / "kernels/plain" / hashlib.sha256(identity.encode()).hexdigest()[:16]
+    identity = f"{source.resolve()} {about.st_size} {about.st_mtime_ns} {about.st_ino}"
+    target = state.data / "kernels/images" / hashlib.sha256(identity.encode()).hexdigest()[:16]
     cache = cached(target, lambda product: _unpack_image(source, product))
     release = (cache / "release").read_text()
     modules = _modules(source, release)
@@ -107,6 +109,7 @@ def _prepare(state: State, source: Path) -> Kernel:
         modules,
         release,
         source,
+        (cache / "digest").read_text(),
         (cache / "architecture").read_text(),
         next((config for config in configs if config.is_file()), None),
     )
@@ -119,6 +122,7 @@ def _unpack_image(source: Path, product: Path) -> None:
         guest, image = X86_64, bzimage.vmlinux(bzimage.checked(source, data))
     product.mkdir(mode=0o755)
     (product / "kernel").write_bytes(image)
+    (product / "digest").write_text(hashlib.sha256(image).hexdigest())
     (product / "release").write_text(bzimage.release(data if guest is X86_64 else image))
     (product / "architecture").write_text(guest.name)
     if (config := bzimage.options(image)) is not None:

@@ -63,7 +63,7 @@ def find(state: State, kernel: Kernel, engine: Accelerator) -> Finding:
     version = qemu_version(guest)
     versions.check("QEMU", version, versions.QEMU_SINCE)
     circumstances = (
-        engine, guest.name, guest.models[engine], version, kernel.release, kernel.image.parent.name,
+        engine, guest.name, guest.models[engine], version, kernel.release, kernel.digest,
         platform.release(), _boot_id(),
     )  # fmt: skip
     name = hashlib.sha256(repr(circumstances).encode()).hexdigest()[:16]

@@ -106,7 +106,9 @@ def system(state: State) -> System:
         state.data / "systems" / f"debian-{_digest(recipe)}", lambda product: _make(product, archive, program)
     )
     source = next(place.glob("vmlinuz-*"))
-    return System(place / "disk", Kernel(source, None, source.name.removeprefix("vmlinuz-"), source))
+    return System(
+        place / "disk", Kernel(source, None, source.name.removeprefix("vmlinuz-"), source, place.name)
+    )
 
 
 def check() -> None:

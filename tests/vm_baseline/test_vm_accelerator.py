@@ -2,12 +2,14 @@
 
 import dataclasses
 import os
+import shutil
 import stat
 import threading
 from pathlib import Path
 
 import pytest
 
+from tare.state import State
 from vm_baseline import Accelerator, Kvm, MachineSpec, Threads, accelerator, kvm, probe, probing
 from vm_baseline import architecture as architectures
 from vm_baseline.accelerator import choose, default_threads
@@ -33,6 +35,13 @@ def test_what_was_found_is_kept(state, monkeypatch) -> None:
     assert first.accelerator in (Accelerator.KVM, Accelerator.TCG)
     monkeypatch.setattr(probing, "boot", lambda *_: pytest.fail("asked again"))
     assert probe(state) == first
+
+
+def test_what_was_found_is_known_wherever_the_kernel_is_kept(state, tmp_path, monkeypatch) -> None:
+    first, other = probe(state), State.at(tmp_path / "other")
+    shutil.copytree(state.data / "accelerator", other.data / "accelerator")
+    monkeypatch.setattr(probing, "boot", lambda *_: pytest.fail("asked again"))
+    assert probe(other) == first
 
 
 def test_a_kvm_that_boots_no_guest_is_told_from_one_that_does(state) -> None:
