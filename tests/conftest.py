@@ -1,12 +1,16 @@
 import gc
+import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import scratch
 from hypothesis import settings
 from units import UnitScheduling, rank
 
+scratch.choose()
 # How long an example takes says how busy the host is.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
@@ -27,6 +31,13 @@ def pytest_collection_finish() -> None:
     """What all modules brought stays: a collection has the objects of tests alone to look at."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What all workers of this run have of `made_once`."""
+    own = tmp_path_factory.getbasetemp()
+    return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "made"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from kept_tools import kept_tools
 from leftovers import leftovers
+from made_once import share
 
 from bench.clean import clean
 from bench.subject import Image
@@ -17,9 +18,10 @@ BIN = Path(sys.executable).parent
 
 
 @pytest.fixture(scope="session")
-def root() -> Iterator[Path]:
+def root(made: Path) -> Iterator[Path]:
     """A state root for the session: images, kernels and probes are made once; nothing may be left running."""
     with tempfile.TemporaryDirectory(prefix="tare-test-") as name:
+        share(made, State.at(Path(name)).data)
         yield Path(name)
         assert left(Path(name)) == []
         clean(State.at(Path(name)))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from made_once import share
 from vm_remains import remains
 
 from tare.state import PREFIX, State
@@ -22,9 +23,11 @@ def no_short_links(tmp_path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def data(tmp_path_factory) -> Path:
+def data(tmp_path_factory, made) -> Path:
     """Kernels, disks and probes, made once for all tests."""
-    return tmp_path_factory.mktemp("vm-data")
+    place = tmp_path_factory.mktemp("vm-data")
+    share(made, place)
+    return place
 
 
 @pytest.fixture(scope="session")

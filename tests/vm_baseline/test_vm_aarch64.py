@@ -12,6 +12,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from made_once import share
 
 from tare.errors import ExitCode, UsageError
 from tare.state import State
@@ -75,9 +76,7 @@ def test_a_guest_of_the_other_architecture_runs_a_payload(
 def test_an_image_of_the_other_architecture_is_emulated_when_asked(
     foreign_rootfs, kernel, data, tmp_path
 ) -> None:
-    (tmp_path / "data").mkdir()
-    for shared in ("kernels", "accelerator"):
-        (tmp_path / "data" / shared).symlink_to(data / shared)
+    share(data, tmp_path / "data")
     environment = {**os.environ, "TAREBENCH_ROOT": str(tmp_path)}
     commands = Path(sys.executable).parent
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from made_once import share
 
 from runtime.image.bootstrap_busybox import bootstrap_busybox
 from runtime.image.store import ImageStore
@@ -65,11 +66,8 @@ class Host:
 @pytest.fixture(scope="module")
 def host(tmp_path_factory, data) -> Iterator[Host]:
     root = tmp_path_factory.mktemp("home")
-    (root / "data").mkdir()
+    share(data, root / "data")
     find_kernel(State(data, root / "run"))
-    for kind in ("kernels", "accelerator"):
-        (data / kind).mkdir(exist_ok=True)
-        (root / "data" / kind).symlink_to(data / kind)
     bootstrap_busybox(ImageStore(State.at(root)))
     waiting = "ip link set lo up && echo made && read over"
     with subprocess.Popen(

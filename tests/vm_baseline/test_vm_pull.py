@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from made_once import share
 from registry.registry_server import serve
 
 from runtime.image.bootstrap_busybox import bootstrap_busybox
@@ -21,10 +22,7 @@ Call = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture
 def call(tmp_path, data) -> Call:
     """Runs a command on the state where machines are, or on that of whoever publishes images."""
-    (tmp_path / "here/data").mkdir(parents=True)
-    for kind in ("kernels", "accelerator"):
-        (data / kind).mkdir(exist_ok=True)
-        (tmp_path / "here/data" / kind).symlink_to(data / kind)
+    share(data, tmp_path / "here/data")
 
     def run(program: str, *words: str, root: str = "here") -> "subprocess.CompletedProcess[str]":
         # No settings of the host's about registries.

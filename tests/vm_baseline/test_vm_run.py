@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from made_once import share
 
 from runtime.image import bootstrap_busybox
 from runtime.image.store import ImageStore
@@ -34,9 +35,7 @@ TAREBOX = (Path(sys.executable).with_name("tarebox"),)
 def home(tmp_path_factory, data) -> Path:
     """A root with images: busybox, and one with an entry point, user, variable and two layers."""
     root = tmp_path_factory.mktemp("home")
-    (root / "data").mkdir()
-    (data / "kernels").mkdir(exist_ok=True)
-    (root / "data/kernels").symlink_to(data / "kernels")
+    share(data, root / "data")
     state = State.at(root)
     bootstrap_busybox.bootstrap_busybox(ImageStore(state))
     layer = io.BytesIO()

@@ -1,0 +1,13 @@
+"""Kernels, and which accelerator works: made and found out once in a run of tests, for many state roots."""
+
+from pathlib import Path
+
+_KINDS = ("kernels", "accelerator")
+
+
+def share(made: Path, data: Path) -> None:
+    """Let a state's data directory have those of another place, and that the ones made in it."""
+    data.mkdir(parents=True, exist_ok=True)
+    for kind in _KINDS:
+        (made / kind).mkdir(parents=True, exist_ok=True)
+        (data / kind).symlink_to(made / kind)
