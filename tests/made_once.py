@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-_KINDS = ("kernels", "accelerator")
+KINDS = ("kernels", "accelerator")
 
 
 def share(made: Path, data: Path) -> None:
     """Let a state's data directory have those of another place, and that the ones made in it."""
     data.mkdir(parents=True, exist_ok=True)
-    for kind in _KINDS:
+    for kind in KINDS:
         (made / kind).mkdir(parents=True, exist_ok=True)
         (data / kind).symlink_to(made / kind)

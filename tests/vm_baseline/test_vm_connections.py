@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from libvirt_daemon import LIMIT, SYSTEM, Daemon, libvirtd, session, sshd
+from made_once import KINDS
 from vm_remains import remains
 
 from tare.errors import ExitCode
@@ -31,7 +32,10 @@ def home(data, rootfs) -> Iterator[State]:
     with tempfile.TemporaryDirectory(prefix="tare-test-") as name:
         root = Path(name)
         root.chmod(0o755)
-        shutil.copytree(data, root / "data", symlinks=True, copy_function=os.link)
+        for place in (data, *(data / kind for kind in KINDS)):
+            links = shutil.ignore_patterns(*KINDS)
+            copy = root / "data" / place.relative_to(data)
+            shutil.copytree(place, copy, symlinks=True, copy_function=os.link, ignore=links)
         state = State.at(root)
         prepare(state, MachineSpec("vm-micro", rootfs, accelerator=Accelerator.TCG))
         yield state
