@@ -6,6 +6,7 @@ from functools import cache
 
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
+from matplotlib.textpath import text_to_path
 
 from reports.languages import ENGLISH, Language, spoken
 
@@ -21,6 +22,12 @@ def families() -> list[str]:
     """The fonts that draw the spoken language: a character comes from the first one that has it."""
     further = _further(spoken())
     return [DEFAULT, further] if further else [DEFAULT]
+
+
+@cache
+def extent(text: str, properties: font_manager.FontProperties) -> tuple[float, float, float]:
+    """Width, height and descent of a line in points."""
+    return text_to_path.get_text_width_height_descent(text, properties, ismath=False)
 
 
 def drawable() -> Language:

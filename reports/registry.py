@@ -12,7 +12,7 @@ from reports import charts
 from reports.fonts import drawable
 from reports.languages import gettext, speaking, spoken
 from reports.literature import published
-from reports.series import Measure, collect, measures
+from reports.series import Measure, collect, is_measured, measures
 from reports.strip import Marks, Panel, by_subject, figure
 from reports.units import quantity
 from results import Run
@@ -86,11 +86,7 @@ def chart_of(scenario: str) -> Chart:
 
 def measured(run: Run, scenario: str) -> tuple[Measure, ...]:
     """The measures of a scenario that have samples."""
-    return tuple(
-        measure
-        for measure in measures(run, scenario)
-        if any(series.samples for series in collect(run, measure))
-    )
+    return tuple(measure for measure in measures(run, scenario) if is_measured(run, measure))
 
 
 def panels(run: Run, scenario: str, columns: int = 1) -> Figure:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import NamedTuple, TypeAlias
 
 from reports.languages import gettext
@@ -12,6 +12,7 @@ from results.statistics import Estimate, median, ratio
 from results.vocabulary import VOCABULARY, find
 
 _KINDS = tuple(Kind)
+_PLACES = {entry: place for place, entry in enumerate(VOCABULARY)}
 _Passes: TypeAlias = tuple[tuple[int, tuple[float, ...]], ...]
 
 
@@ -37,11 +38,11 @@ class Measure(NamedTuple):
         return gettext("{what}, cold").format(what=words) if cold else words
 
     def _order(self) -> tuple[int, int]:
-        for index, entry in enumerate(VOCABULARY):
-            if (entry.scenario, entry.name) == (self.scenario, self.metric):
-                phases = [phase for phase, _ in entry.phases]
-                return index, phases.index(self.phase) if self.phase in phases else len(phases)
-        return len(VOCABULARY), 0
+        entry = find(self.scenario, self.metric)
+        if entry is None:
+            return len(VOCABULARY), 0
+        phases = [phase for phase, _ in entry.phases]
+        return _PLACES[entry], phases.index(self.phase) if self.phase in phases else len(phases)
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,12 @@ class Series:
         """The subject's name, marked when it was emulated."""
         return marked(self.subject.name, self.accelerator)
 
-    @property
+    @cached_property
     def samples(self) -> tuple[float, ...]:
         """All samples, pass after pass."""
         return tuple(sample for key in sorted(self.passes) for sample in self.passes[key])
 
-    @property
+    @cached_property
     def estimate(self) -> Estimate:
         """The median with its interval."""
         return _median(_frozen(self.passes))
@@ -123,6 +124,17 @@ def measures(run: Run, scenario: str) -> tuple[Measure, ...]:
     """The measures of a scenario in the vocabulary's order, then in order of appearance."""
     found = (Measure(*key) for key in run.by_measure if key[0] == scenario)
     return tuple(sorted(found, key=Measure._order))
+
+
+def is_measured(run: Run, measure: Measure) -> bool:
+    """Whether any series of a measure has samples."""
+    controls = {subject.name for subject in run.subjects if subject.again}
+    return any(
+        record.samples and not record.warm_up
+        for subject, records in run.by_measure.get(measure, {}).items()
+        if subject not in controls
+        for record in records
+    )
 
 
 def collect(run: Run, measure: Measure) -> tuple[Series, ...]:

@@ -5,16 +5,14 @@ Matplotlib's own layouts draw everything once more to find that out.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, TypeAlias
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import text_to_path
 
 from reports.area import POINTS, Area
-from reports.fonts import families
+from reports.fonts import extent, families
 from reports.paint import INK, Paint, style
 
 WIDTH = 7.6
@@ -102,11 +100,5 @@ def _foot(line: Sequence[Plot | None]) -> float:
 
 def _room(texts: Iterable[str], size: float, gap: float) -> float:
     """Inches that the widest of the texts takes, with the gap before it and as much behind."""
-    family = tuple(families())
-    return (max((_width(text, size, family) for text in texts), default=0.0) + 2 * gap) / POINTS
-
-
-@cache
-def _width(text: str, size: float, family: tuple[str, ...]) -> float:
-    properties = FontProperties(family=list(family), size=size)
-    return text_to_path.get_text_width_height_descent(text, properties, ismath=False)[0]
+    properties = FontProperties(family=families(), size=size)
+    return (max((extent(text, properties)[0] for text in texts), default=0.0) + 2 * gap) / POINTS

@@ -4,10 +4,10 @@ Within its row a sample is the higher, the more samples are smaller: a row is a 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeGuard
+from typing import Any, TypeAlias, TypeGuard
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
@@ -27,6 +27,8 @@ _BAND = 0.56
 
 Marks = tuple[tuple[str, float], ...]
 """Labels and values."""
+_Ends: TypeAlias = tuple[float, float]
+"""The lowest and the highest value."""
 MARKERS: dict[Kind, str] = {Kind.HOST: "D", Kind.CONTAINER: "o", Kind.VM: "s"}
 
 
@@ -75,10 +77,11 @@ def figure(panels: Sequence[Panel], columns: int = 1) -> Figure:
 def strips(panels: Sequence[Panel], columns: int = 1) -> Block:
     """The panels as plots in columns, which share their labels, and whose axes can be compared by eye."""
     together = aligned(panels) if columns > 1 else tuple(panels)
+    found = _ends(together)
     plots = [
         Plot(
             height=_ROW * len(panel.rows),
-            draw=partial(_draw, panel=panel, reach=spread(together, panel), labelled=index % columns == 0),
+            draw=partial(_draw, panel=panel, reach=_reach(panel, found), labelled=index % columns == 0),
             labels=tuple(label for label, _ in panel.rows) if index % columns == 0 else (),
             values=tuple(_told(series) for _, series in panel.rows),
         )
@@ -105,16 +108,24 @@ def by_part(
     )
 
 
-def spread(panels: Sequence[Panel], panel: Panel) -> tuple[float, float]:
-    """The lowest and highest sample of all panels in the same unit, so that they can be compared by eye."""
-    units = {series.measure.unit for series in panel.series}
-    found = [series for other in panels for series in other.series if series.measure.unit in units]
-    values = [value for series in found for value in series.samples]
+def _ends(panels: Sequence[Panel]) -> dict[str, _Ends]:
+    """The lowest and highest sample of each unit, so that panels of it can be compared by eye."""
+    found: dict[str, _Ends] = {}
+    for series in (series for panel in panels for series in panel.series):
+        samples, unit = series.samples, series.measure.unit
+        low, high = found.get(unit, (math.inf, -math.inf))
+        found[unit] = min(low, *samples), max(high, *samples)
+    return found
+
+
+def _reach(panel: Panel, found: Mapping[str, _Ends]) -> _Ends:
+    """What the axis of a panel has to reach: the ends of its units, and what was published."""
+    values = [value for series in panel.series for value in found[series.measure.unit]]
     values += [value for _, value in panel.marks]
     return min(values, default=0.0), max(values, default=0.0)
 
 
-def _draw(area: Area, panel: Panel, reach: tuple[float, float], *, labelled: bool) -> None:
+def _draw(area: Area, panel: Panel, reach: _Ends, *, labelled: bool) -> None:
     """Draw one panel over the values it must reach; the medians stand in numbers at its right edge."""
     area.title(panel.title)
     area.y = Scale(len(panel.rows) - 0.5, -0.5)

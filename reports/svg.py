@@ -16,6 +16,7 @@ from matplotlib.font_manager import weight_dict
 from matplotlib.path import Path
 from matplotlib.transforms import Affine2D
 
+from reports.fonts import extent
 from reports.paint import PAINTS, style
 
 _SVG = "http://www.w3.org/2000/svg"
@@ -110,7 +111,7 @@ class _Renderer(RendererBase):
         self.elements.append(f'<text {place}{turn} style="{_css(look)}">{escape(s, quote=False)}</text>')
 
     def get_text_width_height_descent(self, s: str, prop: Any, ismath: Any) -> tuple[float, float, float]:
-        return self._text2path.get_text_width_height_descent(s, prop, ismath)
+        return extent(s, prop)
 
     def get_canvas_width_height(self) -> tuple[float, float]:
         return self._size

@@ -17,16 +17,13 @@ def frame(run: Run) -> pd.DataFrame:
         A frame with the columns of `COLUMNS`; `sample` counts from 0 within its record, `value` is in `unit`.
     """
     kinds = {subject.name: str(subject.kind) for subject in run.subjects}
-    rows = [
-        {
-            **record.as_json(),
+    rows = []
+    for record in run.records:
+        told = record.as_json() | {
             "warm_up": record.warm_up,
             "run": run.id,
             "kind": kinds[record.subject],
-            "sample": index,
-            "value": value,
         }
-        for record in run.records
-        for index, value in enumerate(record.samples or (float("nan"),))
-    ]
+        samples = record.samples or (float("nan"),)
+        rows += [{**told, "sample": index, "value": value} for index, value in enumerate(samples)]
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -356,9 +356,12 @@ VOCABULARY = (
 )
 
 
+_NAMED = {(entry.scenario, entry.name): entry for entry in VOCABULARY}
+
+
 def find(scenario: str, metric: str) -> Metric | None:
     """The entry of that metric, or None for a metric of a newer or local scenario."""
-    return next((entry for entry in VOCABULARY if (entry.scenario, entry.name) == (scenario, metric)), None)
+    return _NAMED.get((scenario, metric))
 
 
 _EXACT = frozenset(

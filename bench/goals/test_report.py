@@ -20,11 +20,17 @@ _LONGEST = 15.0
 _LARGEST = 5e6
 _SLOWEST = 1.0
 _LOADS = 5
-# Asked for its height the page is laid out, too.
-_PROBE = (
-    '<script>addEventListener("load", () => { document.body.offsetHeight;'
-    " document.documentElement.dataset.loaded = performance.now(); });</script>"
-)
+# Asked for its height the page is laid out, too: what a reader sees, and then what is far from the window.
+_PROBE = """<script>
+addEventListener("load", () => {
+  const seen = document.documentElement.dataset;
+  document.body.offsetHeight;
+  seen.loaded = performance.now();
+  for (const part of document.querySelectorAll("article, #ratios")) part.style.contentVisibility = "visible";
+  document.body.offsetHeight;
+  seen.whole = performance.now();
+});
+</script>"""
 
 
 @pytest.mark.parametrize("language", ["en", "both"])
@@ -43,14 +49,14 @@ def test_report(benchmark: Any, tmp_path: Path, language: str) -> None:
     seconds, passed = benchmark.pedantic(build)
     page = out / "index.html"
     size = page.stat().st_size
-    loaded = min(_loaded(page, tmp_path / str(number)) for number in range(_LOADS))
+    loaded, whole = min(_loaded(page, tmp_path / str(number)) for number in range(_LOADS))
     print(
         f"\nreport, --lang {language}, of {len(run.records)} records: {seconds:.1f} s of one core,"
         f" {passed:.1f} s by the clock; goal at most {_LONGEST:g} s of both:"
         f" {_met(max(seconds, passed) <= _LONGEST)}"
         f"\nits page: {size / 1e6:.2f} MB; goal at most {_LARGEST / 1e6:g} MB: {_met(size <= _LARGEST)}"
-        f"\nloaded and laid out: {loaded:.2f} s, the best of {_LOADS}; goal less than {_SLOWEST:g} s:"
-        f" {_met(loaded < _SLOWEST)}"
+        f"\nloaded and laid out: {loaded:.2f} s, all that is far from the window too: {whole:.2f} s,"
+        f" the best of {_LOADS}; goal less than {_SLOWEST:g} s: {_met(loaded < _SLOWEST)}"
     )
 
 
@@ -60,17 +66,20 @@ def _seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _loaded(page: Path, profile: Path) -> float:
-    """Seconds from when a browser that knows nothing of the page is told its place to when it is laid out."""
+def _loaded(page: Path, profile: Path) -> tuple[float, float]:
+    """Seconds from when a browser that knows nothing of the page is told its place to when it is laid out.
+
+    First as far as a reader sees it, then wholly.
+    """
     probed = page.with_name("probed.html")
     text = page.read_text(encoding="utf-8")
     probed.write_text(text.replace("</body>", f"{_PROBE}</body>"), encoding="utf-8")
     opened = subprocess.run(
         command(probed.as_uri(), profile, "--dump-dom"), capture_output=True, text=True, check=True
     )
-    found = re.search(r'data-loaded="([\d.]+)"', opened.stdout)
+    found = re.search(r'data-loaded="([\d.]+)" data-whole="([\d.]+)"', opened.stdout)
     assert found
-    return float(found[1]) / 1000
+    return float(found[1]) / 1000, float(found[2]) / 1000
 
 
 def _met(reached: bool) -> str:

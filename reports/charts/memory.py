@@ -25,7 +25,7 @@ _LINES_HEIGHT = 2.6
 _LINES_FOOT = 0.5
 _WIDEST_TICKS = ("1,024 MiB",)
 _LABEL_GAP = 14.0
-_LABEL_APART = 14.0
+_LABEL_APART = 12.0
 _NAME_GAP = 19.0
 _MARGIN = 0.05
 _Curves: TypeAlias = Mapping[str, Sequence[tuple[int, Series]]]
@@ -111,14 +111,26 @@ def _bytes_axis(area: Area, values: Sequence[float]) -> None:
 
 def _labels(area: Area, curves: _Curves) -> None:
     """Name each curve beside its end, pushed apart where ends are close."""
-    last = area.bottom - area.top
     ends = {label: (curve[-1][0], curve[-1][1].estimate.value) for label, curve in curves.items()}
-    for label, (count, value) in sorted(ends.items(), key=lambda item: item[1][1]):
+    lowest = sorted(ends, key=lambda label: ends[label][1])
+    places = _apart([float(area.up(ends[label][1])[0]) for label in lowest], area)
+    for label, place in zip(lowest, places, strict=True):
         colour = BY_KIND[curves[label][0][1].subject.kind].colour
-        (x,), (y,) = area.across(count), area.up(value)
-        last = max(y, last + _LABEL_APART)
-        area.write(area.right + _LABEL_GAP, last, label, va="center", fontsize=7.5, color=colour)
-        area.lead((x, y), (area.right + _LABEL_GAP, last), color=colour, linewidth=0.5)
+        (x,), (y,) = area.across(ends[label][0]), area.up(ends[label][1])
+        area.write(area.right + _LABEL_GAP, place, label, va="center", fontsize=7.5, color=colour)
+        area.lead((x, y), (area.right + _LABEL_GAP, place), color=colour, linewidth=0.5)
+
+
+def _apart(places: Sequence[float], area: Area) -> list[float]:
+    """The places, the lowest first, as far apart as labels have to be; below the top while there is room."""
+    apart = list(places)
+    for index in range(1, len(apart)):
+        apart[index] = max(apart[index], apart[index - 1] + _LABEL_APART)
+    limit = max(area.top, area.bottom + _LABEL_APART * (len(apart) - 1))
+    for index in reversed(range(len(apart))):
+        apart[index] = min(apart[index], limit)
+        limit = apart[index] - _LABEL_APART
+    return apart
 
 
 CHART = Chart(

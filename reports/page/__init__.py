@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -155,6 +156,7 @@ def bar(ratio: float) -> dict[str, float]:
     return {"left": 50 if decades >= 0 else 50 - reach, "width": reach}
 
 
+@cache
 def _template(name: str) -> Template:
     environment = Environment(
         autoescape=True,

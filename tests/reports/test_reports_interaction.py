@@ -46,6 +46,20 @@ const target = document.getElementById(location.hash.slice(1));
 return {open: target.closest("details").open, visible: target.checkVisibility()};
 """
 
+FOLLOWED = """
+const listings = [...document.querySelectorAll("details.samples div")];
+const seen = [];
+for (const target of [listings[0], listings.at(-1)]) {
+  const followed = new Promise(done => addEventListener("hashchange", done, {once: true}));
+  location.hash = target.id;
+  await followed;
+  const rendered = getComputedStyle(target.closest("article")).contentVisibility;
+  seen.push({top: target.getBoundingClientRect().top, height: innerHeight, rendered});
+}
+return seen;
+"""
+ASYNC = "--virtual-time-budget=60000"
+
 
 def test_a_table_is_sorted_by_a_button_in_its_head(page, tmp_path):
     seen, console = opened(page, tmp_path, script=SORTED)
@@ -100,3 +114,11 @@ return [...document.body.innerText.split("\\n")].map(line => line.trim()).filter
 def test_a_link_to_samples_opens_them(both, tmp_path):
     seen, _ = opened(both, tmp_path, script=OPENED, fragment="#s3")
     assert seen == {"open": True, "visible": True}
+
+
+def test_a_link_to_what_was_not_laid_out_yet_ends_there(page, tmp_path):
+    seen, _ = opened(page, tmp_path, ASYNC, script=FOLLOWED)
+    assert len(seen) == 2
+    for each in seen:
+        assert -1 < each["top"] < each["height"]
+        assert each["rendered"] == "visible"
