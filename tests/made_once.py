@@ -1,8 +1,8 @@
-"""Kernels, and which accelerator works: made and found out once in a run of tests, for many state roots."""
+"""Kernels, and what QEMU can do here: made and found out once in a run of tests, for many state roots."""
 
 from pathlib import Path
 
-KINDS = ("kernels", "accelerator")
+KINDS = ("kernels", "accelerator", "libvirt-cache")
 
 
 def share(made: Path, data: Path) -> None:

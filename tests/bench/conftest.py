@@ -20,7 +20,7 @@ BIN = Path(sys.executable).parent
 @pytest.fixture(scope="session")
 def root(made: Path) -> Iterator[Path]:
     """A state root for the session: images, kernels and probes are made once; nothing may be left running."""
-    with tempfile.TemporaryDirectory(prefix="tare-test-") as name:
+    with tempfile.TemporaryDirectory(prefix="tare-") as name:
         share(made, State.at(Path(name)).data)
         yield Path(name)
         assert left(Path(name)) == []
