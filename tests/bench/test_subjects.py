@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -172,13 +173,21 @@ def test_a_subject_serves_or_says_that_it_has_no_network(subject, state) -> None
         instance.remove()
 
 
-def test_what_a_killed_run_left_can_be_cleaned(tmp_path_factory) -> None:
-    root = tmp_path_factory.mktemp("k")
+@pytest.fixture
+def short_root() -> Iterator[Path]:
+    """A state root whose daemons' sockets have names that are not too long (unix(7))."""
+    with tempfile.TemporaryDirectory(prefix="tare-") as name:
+        yield Path(name)
+
+
+def test_what_a_killed_run_left_can_be_cleaned(short_root) -> None:
     program = str(Path(__file__).with_name("abandoned.py"))
-    with subprocess.Popen((sys.executable, program, str(root), *SUBJECTS), stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        (sys.executable, program, str(short_root), *SUBJECTS), stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout.readline() == b"ready\n"
         process.kill()
-    assert clean(State.at(root))
-    assert leftovers(State.at(root)) == []
+    assert clean(State.at(short_root))
+    assert leftovers(State.at(short_root)) == []
     assert not [each for each in psutil.process_iter(["cmdline"]) if "98765" in (each.info["cmdline"] or ())]
-    assert clean(State.at(root)) == []
+    assert clean(State.at(short_root)) == []
