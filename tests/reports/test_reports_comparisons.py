@@ -26,6 +26,7 @@ def comparison():
     return compare(
         replace(base, records=(*base.records, once)),
         replace(new, records=(*new.records, once, FAILURE)),
+        thresholds={"startup": 0.05, "nginx": 0.05},
     )
 
 
