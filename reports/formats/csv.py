@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from reports.languages import Language
 from reports.source import Source
-from results.rows import as_csv
+from results.frame import frame
 
 
 def write(sources: Sequence[Source], out: Path, languages: Sequence[Language]) -> tuple[Path, ...]:  # noqa: ARG001
     """Write the samples; columns have the same names in every language."""
     path = out / "samples.csv"
-    path.write_text(as_csv(source.run for source in sources), encoding="utf-8")
+    pd.concat([frame(source.run) for source in sources]).to_csv(path, index=False)
     return (path,)

@@ -9,7 +9,7 @@ from pathlib import Path
 from reports.source import Source
 from reports.units import quantity
 from results import ResultsError
-from results.rows import as_csv
+from results.frame import frame
 
 _PACKED_FROM = 256 * 1024
 
@@ -41,7 +41,7 @@ def downloads(source: Source) -> tuple[Download, ...]:
     else:
         name, data = raw.name, _read(raw)
     media = "application/json" if name.endswith(".json") else "application/octet-stream"
-    samples = as_csv([run]).encode()
+    samples = frame(run).to_csv(index=False).encode()
     return (packed(name, media, data), packed(f"{run.id}.csv", "text/csv", samples))
 
 
