@@ -13,7 +13,7 @@ from results.pairing import Pair
 from results.record import Kind
 from results.run import Run
 from results.series import Identity
-from results.statistics import between, chance
+from results.statistics import chance
 
 LEAST_OTHERS = 3
 """With fewer one of them that changed itself would be taken for the weather."""
@@ -70,7 +70,7 @@ class Weathers:
             return None
         return Weather(
             math.exp(median(told.change for told in others)),
-            between([told.change for told in others], [told.chance for told in others]),
+            _apart(others),
             _middle([told.base for told in others]),
             _middle([told.new for told in others]),
         )
@@ -100,6 +100,18 @@ def _told(pair: Pair, version: str) -> _Told:
         {number: value - before for number, value in base.items()},
         {number: value - after for number, value in new.items()},
     )
+
+
+def _apart(others: Sequence[_Told]) -> float:
+    """The standard deviation between their changes, beyond what chance alone seldom exceeds.
+
+    The farthest may have changed itself and isn't counted. Of a few it has about half of the squares, so what
+    is left of them is doubled; by chance they are half of the variances that they are compared with.
+    """
+    middle = median(told.change for told in others)
+    near = sorted(others, key=lambda told: abs(told.change - middle))[:-1]
+    squares = sum((told.change - middle) ** 2 for told in near) / (len(near) - 1)
+    return math.sqrt(2 * max(0.0, squares - fmean(told.chance for told in near)))
 
 
 def spread(pair: Pair) -> float:

@@ -28,13 +28,18 @@ def test_one_that_changed_itself_is_not_taken_for_it():
     assert weather.change == pytest.approx(1, rel=0.01)
 
 
+def apart(noise, **slower):
+    _, weather = weather_of(
+        "tarebox", measured_run("a", 1, noise=noise), measured_run("b", 3, noise=noise, slower=slower)
+    )
+    return weather.apart
+
+
 def test_what_one_run_and_the_next_have_of_their_own_is_apart():
-    own = {"host": 1.0, "runc": 1.1, "vm-micro": 0.9}
-    for noise, slower, apart in ((0.001, own, 0.1), (0.001, {}, 0.0), (0.3, {}, 0.0)):
-        _, weather = weather_of(
-            "tarebox", measured_run("a", 1, noise=noise), measured_run("b", 3, noise=noise, slower=slower)
-        )
-        assert weather.apart == pytest.approx(apart, abs=0.02)
+    others = {"runc": 1.1, "vm-micro": 0.9}
+    assert apart(0.001, **others) == pytest.approx(0.1 * 2**0.5, rel=0.1)
+    assert apart(0.001, runc=1.5) == pytest.approx(0, abs=0.01)
+    assert apart(0.3) < 0.15
 
 
 def test_a_pair_without_it_varies_less():
