@@ -1,9 +1,20 @@
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from runtime import ContainerSpec, Limits
 from runtime.cgroups import detect
 from runtime.cgroups.none import DriverNone
 from runtime.errors import CgroupError
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """On a disk: what is written in memory counts as the container's."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="tare-") as name:
+        yield Path(name)
 
 
 def test_memory_limit_kills(start):
