@@ -169,7 +169,12 @@ class Manager:
         if not self.paths:
             raise _unavailable()
         if self.unified and os.access(f"{self.unified}/cgroup.kill", os.W_OK):
-            files.write(f"{self.unified}/cgroup.kill", "1")
+            try:
+                files.write(f"{self.unified}/cgroup.kill", "1")
+            except CgroupError:
+                # systemd removes one of its own as soon as it is empty.
+                if os.path.exists(self.unified):
+                    raise
         else:
             self._kill_each()
         if self.version == 1 and self.is_frozen():

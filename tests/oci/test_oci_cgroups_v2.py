@@ -235,6 +235,15 @@ def test_freeze_thaw_and_kill(groups, sleeper):
     assert sleeper.wait(10) == -9
 
 
+def test_a_group_that_is_gone_when_it_is_killed_has_nobody_to_kill(groups, monkeypatch):
+    """As one of systemd's, which removes it as soon as it is empty."""
+    groups.create({})
+    write = files.write
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "write", lambda *words: (Path(groups.unified).rmdir(), write(*words)))
+        groups.kill()
+
+
 def test_what_does_not_freeze_is_thawed_again(groups, monkeypatch):
     groups.create({})
     with monkeypatch.context() as patched, pytest.raises(CgroupError, match="can't be frozen"):
