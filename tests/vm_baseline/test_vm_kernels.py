@@ -2,6 +2,7 @@
 
 import gzip
 import lzma
+import os
 import shutil
 import struct
 import subprocess
@@ -161,7 +162,8 @@ def test_the_distributions_kernel_without_its_modules_is_refused_before_it_boots
         prepare(state, MachineSpec("vm-micro", rootfs, kernel=found))
     alone.with_name(f"config-{real.release}").symlink_to(real.source.with_name(f"config-{real.release}"))
     done = subprocess.run(
-        [*TAREVM, "boot", "--kernel", alone, rootfs], env={"TAREBENCH_ROOT": str(tmp_path / "home")},
+        [*TAREVM, "boot", "--kernel", alone, rootfs],
+        env={**os.environ, "TAREBENCH_ROOT": str(tmp_path / "home")},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == ExitCode.KERNEL
