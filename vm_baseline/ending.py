@@ -34,13 +34,15 @@ def end_abandoned(state: State) -> list[str]:
 
 def end_processes(module: str, places: Iterable[str], what: str) -> list[str]:
     """End the Python processes that run a module of ours with one of these paths as an argument."""
-    wanted, lines = set(places), []
-    for pid, words in list(command_lines()):
-        if module in words and not wanted.isdisjoint(words):
-            if not end(pid, signal.SIGTERM, _LIMIT):
-                end(pid, signal.SIGKILL, _LIMIT)
-            lines.append(f"ended the {what} process {pid}")
-    return lines
+    wanted = set(places)
+    found = [pid for pid, words in command_lines() if module in words and not wanted.isdisjoint(words)]
+    for pid in found:
+        # Another may wait for one that is stopped.
+        end(pid, signal.SIGCONT, 0)
+    for pid in found:
+        if not end(pid, signal.SIGTERM, _LIMIT):
+            end(pid, signal.SIGKILL, _LIMIT)
+    return [f"ended the {what} process {pid}" for pid in found]
 
 
 def end_domains(state: State, prefix: str, directories: Iterable[Path]) -> list[str]:
