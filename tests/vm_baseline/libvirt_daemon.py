@@ -25,6 +25,10 @@ cp "$1"/*.conf /etc/libvirt
 mount --bind "$1/passwd" /etc/passwd
 mount --bind "$1/group" /etc/group
 mkdir -p /run/sshd /var/cache/libvirt "$2"
+# It would ask each what it can do.
+for emulator in /usr/bin/qemu-system-*; do
+    [ "${emulator##*-}" = "$(uname -m)" ] || mount --bind /dev/null "$emulator"
+done
 mount --bind "$2" /var/cache/libvirt
 exec /usr/sbin/libvirtd --config /etc/libvirt/libvirtd.conf
 """
