@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -68,17 +69,34 @@ def saved(hypervisor: Hypervisor, spec: MachineSpec) -> Path:
     return found.directory
 
 
+class Heard:
+    """What a machine says, until it has said as many lines as are waited for."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._said = bytearray()
+        self._enough = threading.Event()
+
+    def __call__(self, new: bytes) -> None:
+        self._said += new
+        if self._said.count(b"\n") >= self._count:
+            self._enough.set()
+
+    def lines(self) -> list[str]:
+        assert self._enough.wait(60), self._said
+        return self._said.decode().splitlines()[: self._count]
+
+
 def test_two_that_go_on_from_one_guest_share_nothing_that_must_differ(shared_hypervisor, wanted) -> None:
+    heard = Heard(4), Heard(4)
     first, second = (
-        shared_hypervisor.start(wanted(number, "sh", "-c", f"{_OWN}; httpd -h /www; exec sleep 99"))
-        for number in (2, 3)
+        shared_hypervisor.start(
+            wanted(number, "sh", "-c", f"{_OWN}; httpd -h /www; exec sleep 99"), output=said
+        )
+        for number, said in zip((2, 3), heard, strict=True)
     )
     try:
-        texts = []
-        for machine in (first, second):
-            machine.wait_ready()
-            machine._serial.wait(lambda m=machine: len(m.output.splitlines()) >= 4, 60)
-            texts.append(machine.output.decode().splitlines()[:4])
+        texts = [said.lines() for said in heard]
         assert [text[0] for text in texts] == ["guest2", "guest3"]
         assert not set(texts[0]) & set(texts[1])
         for machine, text in zip((first, second), texts, strict=True):
