@@ -14,6 +14,7 @@ from statistics import median
 from results.comparability import Difference, NotComparable, Obstacle, check
 from results.facts import FactChange, changed_facts
 from results.floor import Floors
+from results.joined import part
 from results.pairing import Pair, pair
 from results.record import Better
 from results.run import Run
@@ -27,7 +28,7 @@ from results.weather import Weather, Weathers, spread
 LEAST_PASSES = 4
 """With fewer on each side no rank test can reach that level."""
 RANKED_FROM = 10
-"""Passes on each side of which ranks can say something as certain as one in five thousand."""
+"""Independent passes on each side of which ranks can say something as certain as one in five thousand."""
 WORTH = 0.7
 """What is left of the variance where taking the weather out is worth the noise of its estimate."""
 
@@ -66,7 +67,7 @@ class Change:
         threshold: the share by which they must differ.
         verdict: what that means.
         rank_p: the p-value of the rank test; None where nothing was tested, and of exact metrics.
-        p: the p-value that is corrected: the rank test's of ten passes or more, else Welch's; None as above.
+        p: the p-value that is corrected: the rank test's where ranks can be sure, else Welch's; None too.
         discovery: the smallest false discovery rate at which it would be one of all tested; None as above.
         weather: the factor by which the others changed (see `results.weather`); None where that isn't known.
         is_even: whether the ratio is without the weather.
@@ -165,8 +166,9 @@ def compare(
     floors = Floors(base, new, thresholds or {})
     is_other_kernel = any(each.obstacle is Obstacle.KERNEL for each in differences)
     weathers = Weathers(new, () if is_other_kernel else pairing.pairs)
-    slow = SlowNoise(pairing.pairs)
-    changes = _judged([_measured(each, weathers.of(each), floors, slow) for each in pairing.pairs])
+    told = [(each, weather := weathers.of(each), _told(each, weather)) for each in pairing.pairs]
+    slow = SlowNoise(base, new, (best for _, _, best in told))
+    changes = _judged([_measured(*each, floors, slow) for each in told])
     failures = _failures(base, new)
     if not failures and all(change.verdict is Verdict.UNTESTED for change in changes):
         raise NotComparable(
@@ -184,7 +186,13 @@ def compare(
     )
 
 
-def _measured(pair: Pair, weather: Weather | None, floors: Floors, slow: SlowNoise) -> Change:
+def _told(pair: Pair, weather: Weather | None) -> Pair:
+    """The pair without the weather, where that tells the change more exactly; else itself."""
+    even = weather.without(pair) if weather and pair.is_positive else None
+    return even if even is not None and spread(even) < WORTH * spread(pair) else pair
+
+
+def _measured(pair: Pair, weather: Weather | None, told: Pair, floors: Floors, slow: SlowNoise) -> Change:
     """What both runs say of one metric, before it is judged beside all others."""
     identity = pair.identity
     passes = len(pair.base), len(pair.new)
@@ -202,20 +210,18 @@ def _measured(pair: Pair, weather: Weather | None, floors: Floors, slow: SlowNoi
     if min(passes) < LEAST_PASSES:
         reason = f"{min(passes)} of at least {LEAST_PASSES} passes"
         return replace(plain, verdict=Verdict.UNTESTED, reason=reason)
-    even = weather.without(pair) if weather and pair.is_positive else None
-    is_even = even is not None and spread(even) < WORTH * spread(pair)
-    told = even if even is not None and is_even else pair
     base, new = tuple(told.base.values()), tuple(told.new.values())
     inflation = slow.inflation(told)
     rank_p = rank_sum(base, new, inflation)
+    is_ranked = min(passes) >= RANKED_FROM * inflation
     return replace(
         plain,
         ratio=shift(new, base, inflation) if pair.is_positive else None,
         threshold=floors.of(told, weather),
         rank_p=rank_p,
-        p=rank_p if min(passes) >= RANKED_FROM else _welch(base, new, logarithms=pair.is_positive),
+        p=rank_p if is_ranked else _welch(base, new, inflation, logarithms=pair.is_positive),
         weather=weather.change if weather else None,
-        is_even=is_even,
+        is_even=told is not pair,
     )
 
 
@@ -253,11 +259,11 @@ def _direction(change: Change) -> Verdict:
     return Verdict.IMPROVEMENT if is_better else Verdict.REGRESSION
 
 
-def _welch(base: Sequence[float], new: Sequence[float], *, logarithms: bool) -> float:
+def _welch(base: Sequence[float], new: Sequence[float], inflation: float, *, logarithms: bool) -> float:
     """Welch's p-value, of logarithms where there are any: noise grows with the value."""
     if not logarithms:
-        return welch(base, new)
-    return welch([math.log(value) for value in base], [math.log(value) for value in new])
+        return welch(base, new, inflation)
+    return welch([math.log(value) for value in base], [math.log(value) for value in new], inflation)
 
 
 def _ratio(pair: Pair) -> Estimate:
@@ -277,8 +283,10 @@ def _failures(base: Run, new: Run) -> tuple[Failure, ...]:
 
 
 def _failed(run: Run) -> dict[tuple[str, str], list[str]]:
-    found: dict[tuple[str, str], list[str]] = {}
+    """Why, each time; of several runs as one by the run in which it was most often."""
+    found: dict[tuple[str, str], dict[int, list[str]]] = {}
     for record in run.records:
         if not record.valid and not record.unsupported:
-            found.setdefault((record.subject, record.scenario), []).append(record.notes)
-    return found
+            of_runs = found.setdefault((record.subject, record.scenario), {})
+            of_runs.setdefault(part(run, record.pass_), []).append(record.notes)
+    return {key: max(of_runs.values(), key=len) for key, of_runs in found.items()}

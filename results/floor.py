@@ -1,12 +1,12 @@
 """How large a change must be to count: the noise that two runs measured of themselves."""
 
 import math
-from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from statistics import fmean, median, variance
+from statistics import fmean, median
 
-from results.pairing import Medians, Pair, medians
+from results.joined import parts
+from results.pairing import Pair, medians
 from results.run import Run
 from results.series import Identity
 from results.significance import LEVEL, rank_sum
@@ -19,8 +19,6 @@ MINIMUM = 0.02
 """No threshold is smaller, unless it is given."""
 MINIMUM_BYTES = 0.01
 """Of sizes that are exact but for the blocks they are counted in and the times in archives."""
-JOINED = "joined"
-"""In the plan of several runs as one: the number of the first pass of each."""
 _BETWEEN = 2.0
 """Standard deviations between runs that nearly all are within."""
 _SURE = 1.96
@@ -42,7 +40,7 @@ class Floors:
     def __init__(self, base: Run, new: Run, given: Mapping[str, float]) -> None:
         self._given = given
         self._controls = (_controls(base), _controls(new))
-        self._joined = tuple(base.plan.get(JOINED, ())), tuple(new.plan.get(JOINED, ()))
+        self._runs = base, new
         names = {name for run in (base, new) for name in _names(run)} if given else set()
         for name in given:
             if name not in names:
@@ -60,11 +58,12 @@ class Floors:
             least = MINIMUM_BYTES if pair.identity.unit == "B" else 0.0
             return max(least, *(_extent(side.values()) for side in (pair.base, pair.new)))
         control = [found.get(replace(pair.identity, subject=""), 0.0) for found in self._controls]
-        drift = [_drift(list(side.values())) for side in (pair.base, pair.new)]
-        apart = [
-            weather.apart if weather else 0.0,
-            *map(_between_runs, (pair.base, pair.new), self._joined),
+        sides = [
+            [list(passes.values()) for passes in parts(run, side)]
+            for run, side in zip(self._runs, (pair.base, pair.new), strict=True)
         ]
+        drift = [_drift(values) for side in sides for values in side]
+        apart = [weather.apart if weather else 0.0, *map(_between_runs, sides)]
         return max(MINIMUM, math.expm1(max(*control, *drift, _BETWEEN * max(apart))))
 
 
@@ -81,27 +80,23 @@ def _controls(run: Run) -> dict[Identity, float]:
     for identity, values in known.items():
         others = known.get(replace(identity, subject=asked.get(identity.subject, "")))
         if others:
-            found[replace(identity, subject="")] = _apart(values.values(), others.values())
+            found[replace(identity, subject="")] = _surely_apart(values.values(), others.values())
     return found
 
 
 def _drift(values: Sequence[float]) -> float:
     """How far the second half of the passes lies from the first, in logarithms."""
     half = len(values) // 2
-    return _apart(values[:half], values[-half:]) if half else 0.0
+    return _surely_apart(values[:half], values[-half:]) if half else 0.0
 
 
-def _between_runs(passes: Medians, begun: Sequence[int]) -> float:
+def _between_runs(runs: Sequence[Sequence[float]]) -> float:
     """The standard deviation between runs that are joined, in logarithms, beyond what chance explains."""
-    runs: dict[int, list[float]] = {}
-    for number, value in passes.items():
-        if value > 0:
-            runs.setdefault(bisect_right(begun, number), []).append(math.log(value))
-    several = [run for run in runs.values() if len(run) > 1]
+    several = [[math.log(value) for value in run] for run in runs if len(run) > 1 and min(run) > 0]
     return between(list(map(fmean, several)), list(map(chance, several))) if len(several) > 1 else 0.0
 
 
-def _apart(one: Collection[float], other: Collection[float]) -> float:
+def _surely_apart(one: Collection[float], other: Collection[float]) -> float:
     """By which factor two medians surely differ, in logarithms; none where a rank test isn't sure of it.
 
     What chance may have added to the difference is no noise that a change would have to exceed.
@@ -109,9 +104,9 @@ def _apart(one: Collection[float], other: Collection[float]) -> float:
     if rank_sum(list(one), list(other)) > LEVEL or min(*one, *other) <= 0:
         return 0.0
     sides = [[math.log(value) for value in side] for side in (one, other)]
-    chance = _SURE * math.sqrt(sum(variance(side) / len(side) for side in sides))
+    added = _SURE * math.sqrt(sum(map(chance, sides)))
     below, above = sorted(map(median, sides))
-    return max(0.0, above - below - chance)
+    return max(0.0, above - below - added)
 
 
 def _extent(values: Collection[float]) -> float:

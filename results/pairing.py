@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TypeAlias
 
+from results.joined import parts
 from results.run import Run
 from results.series import Identity, all_series
+from results.vocabulary import is_exact
 
 Medians: TypeAlias = Mapping[int, float]
 """The median of each pass by its number, in order."""
@@ -41,13 +43,19 @@ def pair(base: Run, new: Run) -> Pairing:
     again = {subject.name for run in (base, new) for subject in run.subjects if subject.again}
     return Pairing(
         tuple(
-            Pair(identity, before[identity], after[identity])
+            Pair(identity, _compared(base, identity, before), _compared(new, identity, after))
             for identity in before
             if identity in after and identity.subject not in again
         ),
         _only(before, after, again),
         _only(after, before, again),
     )
+
+
+def _compared(run: Run, identity: Identity, found: Mapping[Identity, Medians]) -> Medians:
+    """Of several runs as one the newest says what is exact now."""
+    passes = found[identity]
+    return parts(run, passes)[-1] if is_exact(identity.scenario, identity.metric) else passes
 
 
 def medians(run: Run) -> dict[Identity, Medians]:

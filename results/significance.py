@@ -33,10 +33,11 @@ def rank_sum(one: Sequence[float], other: Sequence[float], inflation: float = 1.
     return math.erfc(distance / math.sqrt(2 * variance))
 
 
-def welch(one: Sequence[float], other: Sequence[float]) -> float:
+def welch(one: Sequence[float], other: Sequence[float], inflation: float = 1.0) -> float:
     """The two-sided p-value of Welch's t-test; both sides need two values or more.
 
-    The degrees of freedom are rounded down, which makes it a little too careful.
+    The degrees of freedom are rounded down, which makes it a little too careful. `inflation` is that of
+    `rank_sum`.
     """
     parts = [float(np.var(side, ddof=1)) / len(side) for side in (one, other)]
     difference = abs(float(np.mean(one) - np.mean(other)))
@@ -47,7 +48,7 @@ def welch(one: Sequence[float], other: Sequence[float]) -> float:
     freedom = 1 / sum(
         (part / total) ** 2 / (len(side) - 1) for part, side in zip(parts, (one, other), strict=True)
     )
-    return _student(difference / math.sqrt(total), math.floor(freedom + 1e-9))
+    return _student(difference / math.sqrt(inflation * total), math.floor(freedom + 1e-9))
 
 
 def adjusted(values: Sequence[float]) -> list[float]:

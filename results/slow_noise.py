@@ -4,11 +4,14 @@ Source: batch means; Flyvbjerg and Petersen, Error estimates on averages of corr
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
+from results.joined import parts
 from results.pairing import Pair
+from results.run import Run
 
 _BATCHES = 7
 """So many at least, as long as that leaves: noise may be slower than ten passes too."""
@@ -23,29 +26,38 @@ class SlowNoise:
     is counted with what each has itself.
 
     Args:
+        base: one run.
+        new: the other.
         pairs: the series.
     """
 
-    def __init__(self, pairs: Sequence[Pair]) -> None:
-        found: dict[str, list[tuple[float, int]]] = {}
+    def __init__(self, base: Run, new: Run, pairs: Iterable[Pair]) -> None:
+        self._runs = base, new
+        found: dict[str, list[_Told]] = {}
         for pair in pairs:
-            found.setdefault(pair.identity.scenario, []).extend(_sides(pair))
+            found.setdefault(pair.identity.scenario, []).extend(self._told(pair))
         self._common = {scenario: _mean(told) for scenario, told in found.items()}
 
     def inflation(self, pair: Pair) -> float:
         """The factor of the variances of both sides' means, at least 1."""
         common = self._common.get(pair.identity.scenario, 1.0)
-        return max(1.0, _mean([*_sides(pair), (common, _COMMON)]))
+        return max(1.0, _mean([*self._told(pair), (common, _COMMON)]))
+
+    def _told(self, pair: Pair) -> list["_Told"]:
+        return [
+            _of(list(passes.values()))
+            for run, side in zip(self._runs, (pair.base, pair.new), strict=True)
+            for passes in parts(run, side)
+        ]
 
 
-def _sides(pair: Pair) -> list[tuple[float, int]]:
-    return [_told(list(side.values())) for side in (pair.base, pair.new)]
+_Told: TypeAlias = tuple[float, int]
+"""The variance of means of batches as a multiple of what it should be, and its degrees of freedom."""
 
 
-def _told(values: Sequence[float]) -> tuple[float, int]:
-    """The variance of means of batches as a multiple of what it should be, and its degrees of freedom."""
+def _of(values: Sequence[float]) -> _Told:
     size = len(values) // _BATCHES
-    if size < 2:
+    if size < 2 or min(values) == max(values):
         return 1.0, 0
     count = len(values) // size
     batches = np.asarray(_scaled(values), dtype=np.float64)[: count * size].reshape(count, size)
@@ -58,6 +70,6 @@ def _scaled(values: Sequence[float]) -> Sequence[float]:
     return [math.log(value) for value in values] if min(values) > 0 else values
 
 
-def _mean(told: Collection[tuple[float, int]]) -> float:
+def _mean(told: Sequence[_Told]) -> float:
     freedom = sum(weight for _, weight in told)
     return sum(factor * weight for factor, weight in told) / freedom if freedom else 1.0

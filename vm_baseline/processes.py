@@ -63,7 +63,6 @@ def end(pid: int, number: signal.Signals, limit: float) -> bool:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(process, number)
             signal.pidfd_send_signal(process, signal.SIGCONT)  # one that is stopped takes nothing else
-            signal.pidfd_send_signal(process, signal.SIGCONT)
         return bool(select.select([process], [], [], limit)[0])
     finally:
         os.close(process)

@@ -17,13 +17,11 @@ def end_questioned(places: Iterable[Path]) -> list[str]:
         One line for each.
     """
     marks = tuple(f"unix:{place}/" for place in places)
-    lines: list[str] = []
+    ended: set[int] = set()
     # It makes itself a daemon: the one it forked may have been missed.
     for _ in range(_PASSES if marks else 0):
         found = [pid for pid, words in command_lines() if any(word.startswith(marks) for word in words)]
-        for pid in found:
-            end(pid, signal.SIGKILL, _LIMIT)
-            lines.append(f"ended the QEMU that libvirt asked what it can do (process {pid})")
+        ended.update(pid for pid in found if end(pid, signal.SIGKILL, _LIMIT))
         if not found:
             break
-    return lines
+    return [f"ended the QEMU that libvirt asked what it can do (process {pid})" for pid in sorted(ended)]

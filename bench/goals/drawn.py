@@ -9,6 +9,7 @@ import numpy as np
 import results
 from results import Record, Run
 from results.store import Store
+from tare.errors import UsageError
 
 RECORDED = Path(results.__path__[0]) / "recorded"
 _PROFILE = "standard"
@@ -22,9 +23,16 @@ def recorded() -> Run:
 
 
 def repeated() -> list[Run]:
-    """Runs of one host between which nothing changed, by age: recorded, or in TAREBENCH_RUNS."""
+    """Runs of one host between which nothing changed, by age: recorded, or in TAREBENCH_RUNS.
+
+    Raises:
+        UsageError: there aren't two.
+    """
     directory = Path(os.environ.get("TAREBENCH_RUNS", RECORDED / "repeated"))
-    return sorted(map(Store(directory).load, directory.glob("*.json*")), key=lambda run: run.started)
+    paths = list(directory.glob("*.json*"))
+    if len(paths) < 2:
+        raise UsageError(f"{directory} doesn't have two runs", "name a directory of runs in TAREBENCH_RUNS")
+    return sorted(map(Store(directory).load, paths), key=lambda run: run.started)
 
 
 def drawn(run: Run, name: str, generator: np.random.Generator, passes: int | None = None) -> Run:

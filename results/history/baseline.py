@@ -1,11 +1,8 @@
 """What a new run is compared with: the newest runs of its machine and plan, as if they were one."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 from results.errors import ResultsError
-from results.floor import JOINED
 from results.history.keep import Keep
+from results.joined import joined
 from results.run import Run
 
 RUNS = 5
@@ -33,21 +30,3 @@ def baseline(keep: Keep, machine: str, profile: str, count: int = RUNS, before: 
             "keep one with `tarebench history add`",
         )
     return joined([keep.run(machine, run_id) for run_id in chosen[-count:]])
-
-
-def joined(runs: Sequence[Run]) -> Run:
-    """Runs as one; at least one, the newest last."""
-    newest = runs[-1]
-    records, first, begun = [], 0, []
-    for run in runs:
-        begun.append(first + 1)
-        records += [replace(record, pass_=first + record.pass_) for record in run.records]
-        first += max((record.pass_ for record in run.records), default=0)
-    return replace(
-        newest,
-        id=f"baseline-{newest.id}",
-        plan={**newest.plan, JOINED: begun},
-        records=tuple(records),
-        visits=(),
-        precision=(),
-    )

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from results.errors import ResultsError
+from results.joined import JOINED
 from results.pairing import medians
 from results.record import Better, Kind, Temperature
 from results.run import Run
@@ -55,8 +56,10 @@ def summary(run: Run) -> Summary:
     """Of a run; controls are left out.
 
     Raises:
-        ResultsError: it isn't complete, or doesn't say whose it is.
+        ResultsError: it isn't complete, is several runs as one, or doesn't say whose it is.
     """
+    if JOINED in run.plan:
+        raise ResultsError(f"{run.id} is several runs as one", "keep each of them")
     if not run.complete:
         raise ResultsError(f"run {run.id} was ended before its plan was done", "finish it with `--resume`")
     machine = str(run.host.get("machine", ""))

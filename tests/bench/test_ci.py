@@ -18,6 +18,7 @@ import pytest
 from results import Run
 from results.history import kept
 from results.store import Store
+from tare.errors import ExitCode
 
 ROOT = Path(__file__).parents[2]
 WORKFLOW = ROOT / ".github/workflows/bench.yml"
@@ -45,6 +46,10 @@ case $* in *--paginate*) cat "$GH_LOG.ours" ;; esac
 PROGRAMS = {"work/.venv/bin/tox": TOX, "programs/tarebench": TAREBENCH, "bin/gh": GH}
 OPTIONS = "--profile quick --subjects tarebox --scenarios startup"
 BRANCH = "tarebench-history"
+KEPT = (
+    "github.event_name != 'pull_request' && "
+    "(success() || (!cancelled() && inputs.accept && steps.measure.outcome == 'success'))"
+)
 
 
 def loaded(path: Path) -> dict:
@@ -55,6 +60,11 @@ def loaded(path: Path) -> dict:
 
 def steps(job: str = "bench") -> list[dict]:
     return [step for step in loaded(WORKFLOW)["jobs"][job]["steps"] if "run" in step]
+
+
+def is_good(codes: dict[str, int]) -> bool:
+    """Whether no step has failed."""
+    return not any(codes.values())
 
 
 def checked_out(place: Path) -> Path:
@@ -117,12 +127,10 @@ class GitHub:
             "bench",
             given,
             {
-                "": lambda good: good,
+                "": is_good,
                 "always()": lambda _: True,
                 "always() && github.event_name == 'pull_request'": lambda _: is_pull,
-                "github.event_name != 'pull_request' && (success() || inputs.accept)": lambda good: (
-                    not is_pull and (good or accept)
-                ),
+                KEPT: lambda codes: not is_pull and (is_good(codes) or (accept and codes["Measure"] == 0)),
             },
         )
 
@@ -131,7 +139,7 @@ class GitHub:
         assert self._measured
         self._temporary("trend")
         copytree(self._measured / "runs", self._place / "temporary-trend/measured/runs")
-        return self._run("trend", loaded(WORKFLOW)["jobs"]["trend"]["env"], {"": lambda good: good})
+        return self._run("trend", loaded(WORKFLOW)["jobs"]["trend"]["env"], {"": is_good})
 
     def _temporary(self, job: str) -> Path:
         directory = self._place / f"temporary-{job}"
@@ -139,7 +147,7 @@ class GitHub:
         return directory
 
     def _run(
-        self, job: str, given: dict[str, str], conditions: dict[str, Callable[[bool], bool]]
+        self, job: str, given: dict[str, str], conditions: dict[str, Callable[[dict[str, int]], bool]]
     ) -> dict[str, int]:
         temporary = self._temporary(job)
         path = temporary / "path"
@@ -153,7 +161,7 @@ class GitHub:
         }
         codes: dict[str, int] = {}
         for step in steps(job):
-            if conditions[step.get("if", "")](not any(codes.values())):
+            if conditions[step.get("if", "")](codes):
                 added = [line for line in path.read_text().splitlines() if line]
                 search = ":".join([*reversed(added), str(self._place / "bin"), os.environ["PATH"]])
                 variables = {**self._environment, **service, **given, "PATH": search}
@@ -268,6 +276,20 @@ def test_what_is_slower_begins_a_baseline_only_when_accepted(github, place, meas
     assert codes["Compare with the branch's baseline"] == 1
     (run,) = (place / "temporary-bench/runs").glob("*.json")
     assert baseline_of(place) == [run.stem]
+
+
+def test_a_failed_measurement_leaves_the_baseline(place, environment, measured) -> None:
+    keep_baseline(place, scaled(measured, 1, "before"))
+    codes = GitHub(place, environment).bench("workflow_dispatch", "--subjects nonsense", accept=True)
+    assert codes["Measure"] == 2
+    assert baseline_of(place) == ["before"]
+
+
+def test_of_another_machine_there_is_no_baseline_and_that_is_told(github, place, measured) -> None:
+    run = scaled(measured, 1, "before")
+    keep_baseline(place, replace(run, host={**run.host, "machine": "0123456789abcdef"}))
+    assert github.bench("pull_request")["Compare with the branch's baseline"] == ExitCode.RESULTS
+    assert "is kept of machine" in (place / "temporary-bench/comment.md").read_text()
 
 
 def test_what_is_no_slower_joins_the_baseline(github, place, measured) -> None:

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from result_strategies import runs
 from results import Better, Record, ResultsError
 from results.comparability import NotComparable, Obstacle
 from results.comparison import LEAST_PASSES, Outcome, Verdict, compare
+from results.joined import joined
 
 BASE = measured_run("a", 1)
 MIRRORED = {Verdict.REGRESSION: Verdict.IMPROVEMENT, Verdict.IMPROVEMENT: Verdict.REGRESSION}
@@ -189,6 +191,51 @@ def test_what_failed_more_often_than_before_is_a_failed_measurement():
     assert compare(as_before, broken).outcome is Outcome.REGRESSION
     unable = replace(new, records=(*new.records, failure("unsupported: has no network")))
     assert not compare(BASE, unable).failures
+
+
+def with_failures(run, count):
+    failed = Record(
+        "runc", "nginx", "failure", "1", Better.LOWER, pass_=1, samples=(), valid=False, notes="no answer"
+    )
+    return replace(
+        run, records=(*run.records, *(replace(failed, pass_=1 + number) for number in range(count)))
+    )
+
+
+def test_failures_of_a_baseline_are_those_of_one_of_its_runs():
+    runs = [with_failures(measured_run(f"r{number}", number), 1) for number in range(3)]
+    assert not compare(joined(runs), with_failures(measured_run("b", 9), 1)).failures
+    assert compare(joined(runs), with_failures(measured_run("b", 9), 2)).outcome is Outcome.FAILED
+
+
+def test_what_is_exact_is_compared_with_the_newest_run_of_a_baseline():
+    def sized(name, size):
+        run = measured_run(name, 1)
+        records = tuple(
+            replace(each, samples=(size,)) if each.metric == "files" else each for each in run.records
+        )
+        return replace(run, records=records)
+
+    base = joined([sized("r1", 100.0), sized("r2", 100.0), sized("r3", 80.0)])
+    (change,) = compare(base, sized("b", 90.0)).having(Verdict.REGRESSION)
+    assert (change.identity.metric, change.base, change.new) == ("files", 80, 90)
+
+
+def test_a_change_that_parts_all_passes_is_found_however_slow_the_noise():
+    def swinging(name, seed, factor=1.0):
+        run = measured_run(name, seed, passes=14, noise=0.005, slower={"tarebox": factor})
+        return replace(
+            run,
+            records=tuple(
+                replace(
+                    each, samples=tuple(each_ * 1.05 ** math.sin(each.pass_ / 2) for each_ in each.samples)
+                )
+                for each in run.records
+            ),
+        )
+
+    comparison = compare(swinging("a", 1), swinging("b", 2, 2.0))
+    assert "startup/time/exit[tarebox]" in found(comparison, Verdict.REGRESSION)
 
 
 def test_findings_in_words_are_told_and_alarm_nobody():

@@ -5,7 +5,7 @@ import pytest
 from compared_runs import SUBJECTS, measured_run
 
 from results.floor import MINIMUM, MINIMUM_BYTES, Floors
-from results.history.baseline import joined
+from results.joined import joined
 from results.pairing import pair
 from results.weather import Weathers
 from tare.errors import UsageError

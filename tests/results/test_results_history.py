@@ -15,6 +15,7 @@ from results.history import Keep, Summary, kept, summary
 from results.history.baseline import baseline
 from results.history.document import packed, summary_of
 from results.history.summary import identity, key
+from results.joined import joined
 from results.pairing import medians
 from results.store import Store
 
@@ -71,6 +72,12 @@ def test_a_run_whose_keeping_was_cut_short_can_be_kept_again(tmp_path: Path) -> 
     assert place.machines() == []
     assert place.add(RUNS[0]) is True
     assert place.summaries(MACHINE) == [summary(RUNS[0])]
+
+
+def test_a_baseline_is_no_run_to_keep(place: Keep) -> None:
+    with pytest.raises(ResultsError, match="baseline-r2 is several runs as one; keep each of them"):
+        place.add(joined(RUNS[:2]))
+    assert place.machines() == []
 
 
 def test_a_run_that_is_not_kept_is_named(place: Keep) -> None:
