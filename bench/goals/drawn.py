@@ -1,7 +1,10 @@
 """Runs whose truth is known and whose noise is real: drawn from the passes of a recorded one, or repeated."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ from tare.errors import UsageError
 
 RECORDED = Path(results.__path__[0]) / "recorded"
 _PROFILE = "standard"
+_SOON = timedelta(minutes=10)
 
 
 def recorded() -> Run:
@@ -33,6 +37,19 @@ def repeated() -> list[Run]:
     if len(paths) < 2:
         raise UsageError(f"{directory} doesn't have two runs", "name a directory of runs in TAREBENCH_RUNS")
     return sorted(map(Store(directory).load, paths), key=lambda run: run.started)
+
+
+def neighbours(runs: Sequence[Run]) -> list[tuple[Run, Run]]:
+    """Each with the one that followed within ten minutes: what a host has by the hour is not between them."""
+    return [pair for pair in pairwise(runs) if _began(pair[1]) - _ended(pair[0]) <= _SOON]
+
+
+def _began(run: Run) -> datetime:
+    return datetime.fromisoformat(run.started)
+
+
+def _ended(run: Run) -> datetime:
+    return datetime.fromisoformat(run.finished or run.started)
 
 
 def drawn(run: Run, name: str, generator: np.random.Generator, passes: int | None = None) -> Run:

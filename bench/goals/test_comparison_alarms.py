@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.goals.drawn import drawn, recorded, repeated
+from bench.goals.drawn import drawn, neighbours, recorded, repeated
 from results import Run
 from results.comparability import Obstacle
 from results.comparison import Verdict, compare
@@ -29,10 +29,16 @@ def test_comparison_alarms_of_drawn_pairs(benchmark: Any) -> None:
     benchmark.pedantic(lambda: _judge(f"{_PAIRS} pairs drawn from {run.id}", pairs))
 
 
-def test_comparison_alarms_of_real_pairs(benchmark: Any) -> None:
-    """Whatever the machine did between two runs is in them."""
-    runs = repeated()
-    benchmark.pedantic(lambda: _judge(f"all pairs of {len(runs)} runs", combinations(runs, 2)))
+def test_comparison_alarms_of_neighbours(benchmark: Any) -> None:
+    """Whatever the machine did between one run and the next is in them."""
+    pairs = neighbours(repeated())
+    benchmark.pedantic(lambda: _judge(f"{len(pairs)} pairs of runs one after the other", pairs))
+
+
+def test_comparison_alarms_of_all_pairs(benchmark: Any) -> None:
+    """Also of runs hours apart, between which the machine may have become another."""
+    pairs = list(combinations(repeated(), 2))
+    benchmark.pedantic(lambda: _judge(f"all {len(pairs)} pairs of the same runs", pairs))
 
 
 def _judge(whose: str, pairs: Iterable[tuple[Run, Run]]) -> None:
