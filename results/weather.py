@@ -23,8 +23,8 @@ LEAST_OTHERS = 3
 class Weather:
     """What the others had: by which factor they changed, and in both runs each pass's factor.
 
-    `apart` is how far their changes are from that one, in logarithms, beyond what chance explains: what
-    one run and the next have of their own.
+    `apart` is how far their changes are from that one, in logarithms, beyond what chance seldom exceeds:
+    what one run and the next have of their own.
     """
 
     change: float

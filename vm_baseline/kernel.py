@@ -30,7 +30,7 @@ class Kernel:
         modules: its module tree (as `/lib/modules/<release>`), or None when there is none.
         release: what `uname -r` prints in the guest.
         source: the file it was made from.
-        digest: of the image, by which it is the same wherever it is kept.
+        digest: of the image or of what it is made from, the same wherever it is kept.
         architecture: of the guests that can boot it (`uname -m`).
         config: the options it was configured with, or None when it doesn't tell them.
     """
